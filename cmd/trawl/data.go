@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trawl-sweep/trawl/configs/examples"
+	"github.com/trawl-sweep/trawl/results"
+	"github.com/trawl-sweep/trawl/results/export"
+	"github.com/trawl-sweep/trawl/runner/inproc"
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// queryLimit bounds how long a query may run.
+const queryLimit = 5 * time.Minute
+
+func newQueryCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "query SQL",
+		Short: "Read-only SQL over the results",
+		Long: `Query runs one SQL statement that reads. The views are sweeps, trials, params,
+metrics, leaderboard, attempts, decisions, events; and "NAME", "NAME/all",
+"NAME/points" for each sweep.
+
+Exit status: 0 · 1 error · 2 usage.`,
+		Example: `  trawl query 'select * from sweeps'
+  trawl query 'select lr, momentum, val_loss from "mnist" order by rank limit 10'`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.query(cmd.Context(), args[0]) },
+	}
+	a.listFlags(cmd)
+	return cmd
+}
+
+func (a *app) query(ctx context.Context, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, queryLimit)
+	defer cancel()
+	r, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	rows, err := r.Query(ctx, sql)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	t := table{head: rows.Columns}
+	objects := []map[string]any{}
+	for rows.Next() {
+		cells := make([]string, len(rows.Columns))
+		object := map[string]any{}
+		for i, v := range rows.Row() {
+			if b, ok := v.([]byte); ok {
+				v = string(b)
+			}
+			object[rows.Columns[i]] = v
+			if v != nil {
+				cells[i] = fmt.Sprint(v)
+			}
+		}
+		objects = append(objects, object)
+		t.rows = append(t.rows, cells)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	t.data = objects
+	return a.printTable(t)
+}
+
+func newExportCmd(a *app) *cobra.Command {
+	var format, out string
+	var f filterFlags
+	cmd := &cobra.Command{
+		Use:   "export [SWEEP]",
+		Short: "Write the trials of a sweep as CSV or JSON lines, or the whole database as one file",
+		Long: `Export writes every trial of SWEEP (default: the latest) with its values and
+metrics. --format sqlite writes the whole database as one consistent file.
+
+Exit status: 0 · 1 error · 2 usage.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q, err := f.filter()
+			if err != nil {
+				return err
+			}
+			return a.export(cmd.Context(), arg(args, 0), format, out, q)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "csv", "`format`: csv, jsonl or sqlite")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this `file` (default: standard output; needed for sqlite)")
+	f.add(cmd)
+	return cmd
+}
+
+func (a *app) export(ctx context.Context, name, format, out string, q results.Filter) error {
+	r, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if format == "sqlite" {
+		if out == "" {
+			return usagef("--format sqlite: want -o FILE")
+		}
+		return r.ExportSQLite(ctx, out)
+	}
+	write := map[string]func(context.Context, io.Writer, *results.Reader, string, results.Filter) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
+	if write == nil {
+		return usagef("--format %s: want csv, jsonl or sqlite", format)
+	}
+	row, err := r.Sweep(ctx, name)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		return write(ctx, a.stdout, r, row.Name, q)
+	}
+	file, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(ctx, file, r, row.Name, q), file.Close())
+}
+
+func newRmCmd(a *app) *cobra.Command {
+	var keep, yes bool
+	cmd := &cobra.Command{
+		Use: "rm SWEEP", Short: "Remove a sweep: its rows and the directories of its trials",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), args[0], keep, yes) },
+	}
+	cmd.Flags().BoolVar(&keep, "keep-files", false, "leave the trials' directories")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
+	db, err := a.open(ctx, false)
+	if err != nil {
+		return a.noDatabase(err)
+	}
+	defer db.Close()
+	row, err := db.Reader().Sweep(ctx, name)
+	if err != nil {
+		return err
+	}
+	if who, owned := results.Owner(row.RunsDir); owned {
+		return &results.OwnedError{Sweep: row.Name, Owner: who}
+	}
+	if !yes {
+		fmt.Fprintf(a.stderr, "remove sweep %s with %d trials? Type yes: ", row.Name, row.Trials)
+		var answer string
+		if _, err := fmt.Fscanln(a.stdin, &answer); err != nil || answer != "yes" {
+			return usagef("not removed; -y does not ask")
+		}
+	}
+	if err := db.Remove(ctx, row.Name); err != nil {
+		return err
+	}
+	if keep || filepath.Base(filepath.Dir(row.RunsDir)) == "." {
+		return nil
+	}
+	want, err := runsDir(a.databasePath(), row.Name)
+	if err != nil || want != row.RunsDir {
+		fmt.Fprintf(a.stderr, "trawl: the trials' directories are left: %s\n", row.RunsDir)
+		return err
+	}
+	return os.RemoveAll(row.RunsDir)
+}
+
+func newVerifyCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify [SWEEP]",
+		Short: "Recompute proposals and tables from the journal and compare",
+		Long: `Verify folds the journal of SWEEP (default: the latest) again: every table that
+follows from it must come out the same, and so must every proposal.
+
+Exit status: 0 all equal · 1 error, or something differs · 2 usage.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.verify(cmd.Context(), arg(args, 0)) },
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, name string) error {
+	db, err := a.open(ctx, false)
+	if err != nil {
+		return a.noDatabase(err)
+	}
+	defer db.Close()
+	row, err := db.Reader().Sweep(ctx, name)
+	if err != nil {
+		return err
+	}
+	diffs, err := db.Verify(ctx, row.Name)
+	if err != nil {
+		return err
+	}
+	n, more, err := verifyProposals(ctx, db.Reader(), row)
+	if err != nil {
+		return err
+	}
+	diffs = append(diffs, more...)
+	if a.json {
+		if diffs == nil {
+			diffs = []string{}
+		}
+		if err := a.printJSON(map[string]any{"ok": len(diffs) == 0, "sweep": row.Name, "proposals": n, "differences": diffs}); err != nil {
+			return err
+		}
+	} else {
+		for _, d := range diffs {
+			fmt.Fprintln(a.stdout, d)
+		}
+		if len(diffs) == 0 {
+			fmt.Fprintf(a.stdout, "%s: the tables follow from the journal, and %d proposals came out the same\n", row.Name, n)
+		}
+	}
+	if len(diffs) > 0 {
+		return &exitErr{exitError, fmt.Sprintf("sweep %s: %d differences", row.Name, len(diffs))}
+	}
+	return nil
+}
+
+func newRerunCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rerun TRIAL",
+		Short: "Run the exact command of a trial again, in the foreground, unrecorded",
+		Long: `Rerun runs the command of TRIAL (N, best, last, SWEEP/N) with its values and its
+seed in a temporary trial directory. Nothing is recorded.
+
+Exit status: that of the trial; 2 usage.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rerun(cmd.Context(), args[0]) },
+	}
+}
+
+func (a *app) rerun(ctx context.Context, which string) error {
+	r, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	row, t, err := a.trialOf(ctx, r, which)
+	if err != nil {
+		return err
+	}
+	spec, err := specOf(row)
+	if err != nil {
+		return err
+	}
+	pt, err := spec.Space.ParseJSON(t.Params)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "trawl-rerun-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: tmp}, base: baseEnv(spec, 1), interpreter: interpreter()}
+	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: 1}, string(t.Params))
+	if err != nil {
+		return err
+	}
+	if spec.Trainer != nil {
+		if _, ok := job.Values["seed"]; !ok {
+			job.Values["seed"] = sweep.IntValue(t.Seed)
+		}
+		return inproc.RunOne(ctx, job.Values, inproc.Options{BaseDirs: []string{row.Dir}, Embedded: examples.FS, Now: a.now}, a.stdout)
+	}
+	return a.tryCommand(ctx, spec, job)
+}
+
+func newRereadCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reread SWEEP [FILE]",
+		Short: "Read stored outputs again with the file's report patterns; nothing is run",
+		Long: `Reread reads the stored output of every ended trial of SWEEP with report.patterns
+of FILE (default: as the sweep has it), and settles the trials anew: one that
+failed with no_objective finishes if its metric is found now.
+
+Exit status: 0 · 1 error · 2 usage or sweep file · 75 a trawl runs the sweep.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.reread(cmd.Context(), args[0], arg(args, 1))
+		},
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/trawl-sweep/trawl/configs"
+	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// jobs returns the function that makes the job of an attempt when n trials run
+// at a time.
+func (s *sweeping) jobs(n int) func(sweep.Trial, string) (runner.Job, error) {
+	m := &jobMaker{sweeping: s, base: baseEnv(s.spec, n), interpreter: interpreter()}
+	return m.job
+}
+
+// jobMaker makes jobs; what all trials of a run share is computed once.
+type jobMaker struct {
+	*sweeping
+	base        []string
+	interpreter string
+	ports       ports
+}
+
+// baseEnv is the environment of every trial: ours, then what spec.md promises
+// unless it is set.
+func baseEnv(spec *sweep.Spec, n int) []string {
+	env := os.Environ()
+	unless := func(name, value string) {
+		if _, ok := os.LookupEnv(name); !ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	threads := max(1, usableCores()/n)
+	if c := spec.Resources.CPUs; c >= 1 {
+		threads = int(c)
+	}
+	unless("OMP_NUM_THREADS", strconv.Itoa(threads))
+	unless("PYTHONUNBUFFERED", "1")
+	return env
+}
+
+func interpreter() string {
+	if _, err := exec.LookPath("python"); err != nil {
+		if _, err := exec.LookPath("python3"); err == nil {
+			return "python3"
+		}
+	}
+	return "python"
+}
+
+// trialDir is the directory of a trial: its number under the sweep's.
+func (s *sweeping) trialDir(id sweep.TrialID) string {
+	return filepath.Join(s.runs, strconv.FormatInt(int64(id), 10))
+}
+
+func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
+	dir := m.trialDir(t.ID)
+	checkpoints := filepath.Join(dir, "checkpoint")
+	var values map[string]sweep.Value
+	if err := json.Unmarshal([]byte(params), &values); err != nil {
+		return runner.Job{}, fmt.Errorf("params: %w", err)
+	}
+	job := runner.Job{
+		Dir: m.baseDir, TrialDir: dir, Params: m.paramsJSON(t, params), Values: values, Seed: t.Seed,
+		Timeout: m.spec.Timeout, StallTimeout: m.spec.StallTimeout,
+		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
+	}
+	if m.spec.Trainer != nil {
+		job.Values = map[string]sweep.Value{}
+		for k, v := range m.spec.Trainer {
+			job.Values[k] = v
+		}
+		for k, v := range values {
+			job.Values[k] = v
+		}
+		return job, nil
+	}
+	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
+	argv, err := configs.Render(m.spec, configs.Vars{
+		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
+		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
+		BaseDir: m.baseDir,
+	})
+	if err != nil {
+		return runner.Job{}, err
+	}
+	job.Argv, job.Env = argv, m.env(t, dir, checkpoints)
+	switch m.spec.Workdir {
+	case "", ".":
+	case "trial":
+		job.Dir = dir
+		for _, l := range m.spec.Link {
+			if !filepath.IsAbs(l) {
+				l = filepath.Join(m.baseDir, l)
+			}
+			job.Link = append(job.Link, l)
+		}
+	default:
+		if job.Dir = m.spec.Workdir; !filepath.IsAbs(job.Dir) {
+			job.Dir = filepath.Join(m.baseDir, job.Dir)
+		}
+	}
+	return job, nil
+}
+
+// paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
+func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
+	if !slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil }) {
+		return []byte(flat)
+	}
+	nested := m.spec.Space.Nested(t.Point)
+	if name := m.spec.Repeats.Parameter; name != "" && len(m.spec.Repeats.Seeds) > 0 {
+		nested[name] = t.Seed
+	}
+	b, err := json.Marshal(nested)
+	if err != nil {
+		return []byte(flat)
+	}
+	return b
+}
+
+func (m *jobMaker) env(t sweep.Trial, dir, checkpoints string) []string {
+	env := make([]string, len(m.base), len(m.base)+12+len(m.spec.Env))
+	copy(env, m.base)
+	env = append(env,
+		"TRAWL_SWEEP="+m.spec.Name,
+		"TRAWL_TRIAL="+strconv.FormatInt(int64(t.ID), 10),
+		"TRAWL_ATTEMPT="+strconv.Itoa(t.Attempt),
+		"TRAWL_SEED="+strconv.FormatInt(t.Seed, 10),
+		"TRAWL_TRIAL_DIR="+dir,
+		"TRAWL_CHECKPOINT_DIR="+checkpoints,
+		"TRAWL_PARAMS="+filepath.Join(dir, "params.json"),
+		"TRAWL_METRICS="+filepath.Join(dir, "metrics.jsonl"),
+	)
+	if _, ok := os.LookupEnv("MASTER_PORT"); !ok {
+		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
+	}
+	for _, e := range m.spec.Env {
+		env = append(env, e.Name+"="+e.Value)
+	}
+	return env
+}
+
+func emptyDir(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(1)
+	return len(names) == 0
+}
+
+// ports hands out TCP ports that were free a moment ago, each once in a long
+// while. Asking the kernel costs 20 µs, so it is asked for a base and the
+// ports above it are checked when their turn comes.
+type ports struct {
+	mu   sync.Mutex // jobs of `trawl try` and of the loop come from different goroutines
+	last int
+}
+
+func (p *ports) next() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for try := 0; try < 100; try++ {
+		if p.last < 20000 || p.last > 32000 {
+			p.last = 20000 + os.Getpid()%8000
+		}
+		p.last++
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p.last))
+		if err == nil {
+			l.Close()
+			break
+		}
+	}
+	return p.last
+}
+
+// withoutEnv drops variables by name.
+func withoutEnv(env []string, names ...string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(names, name)
+	})
+}

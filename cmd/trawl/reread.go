@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/trawl-sweep/trawl/configs"
+	"github.com/trawl-sweep/trawl/results"
+	"github.com/trawl-sweep/trawl/runner/loop"
+	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/sampler"
+)
+
+// reread reads stored outputs again and settles the trials anew: each becomes a
+// further attempt that ran nothing.
+func (a *app) reread(ctx context.Context, name, file string) error {
+	row, err := a.sweepRow(ctx, name)
+	if err != nil {
+		return err
+	}
+	spec, err := specOf(row)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		f, err := configs.Load(file, configs.Options{Name: row.Name})
+		if err != nil {
+			return err
+		}
+		spec = f.Spec
+	}
+	s, err := a.own(ctx, spec, row.Dir, revise{})
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	stop := drainAcks(s.store)
+	defer stop()
+	rows, err := s.db.Reader().Trials(ctx, row.Name, results.Filter{})
+	if err != nil {
+		return err
+	}
+	read, changed := 0, 0
+	for _, t := range rows {
+		if !t.State.Settled() || t.ExitCode == nil || *t.ExitCode != 0 {
+			continue
+		}
+		did, err := s.rereadTrial(ctx, t)
+		if err != nil {
+			return fmt.Errorf("trial %d: %w", t.ID, err)
+		}
+		read++
+		if did {
+			changed++
+		}
+	}
+	if err := s.store.Flush(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: read the output of %d trials again, %d changed\n", row.Name, read, changed)
+	return nil
+}
+
+// rereadTrial reads one output; it reports whether the outcome changed.
+func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, error) {
+	reports, err := readOutput(s.trialDir(t.ID), s.spec.Patterns, s.a.now().UnixMicro())
+	if err != nil {
+		return false, err
+	}
+	e := &sweep.Ended{Trial: t.ID, Attempt: t.Attempts + 1, State: sweep.Finished}
+	now := s.a.now().UnixMicro()
+	e.Exit = sweep.Exit{StartedAt: now, EndedAt: now}
+	for i, o := range s.spec.Objectives {
+		series := sweep.Series{}
+		for _, r := range reports {
+			if r.Name == o.Name {
+				series.Add(1, r.Step, r.Value)
+			}
+		}
+		v, step, ok := series.Reduce(o)
+		switch {
+		case !ok:
+			e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassNoObjective, "exit 0, but no "+o.Name+" was reported"
+		case (math.IsNaN(v) || math.IsInf(v, 0)) && e.State == sweep.Finished:
+			e.State, e.Reason = sweep.Diverged, "the last report is "+sweep.KindOf(v)
+		}
+		if i == 0 {
+			e.HasObjective, e.Objective, e.ObjectiveStep = ok, v, step
+		} else {
+			e.HasObjective, e.Others = e.HasObjective && ok, append(e.Others, v)
+		}
+	}
+	if e.State == t.State && e.Class == t.Class && e.HasObjective == t.Objective.Valid && (!e.HasObjective || e.Objective == t.Objective.V) {
+		return false, nil
+	}
+	back, err := s.ended(ctx, t.ID)
+	if err != nil {
+		return false, err
+	}
+	back.Reason = "reread"
+	start := &sweep.Started{Trial: t.ID, Attempt: e.Attempt, Token: newToken(), Boot: bootID(), Host: host(), Dir: s.trialDir(t.ID), Slot: -1}
+	if err := s.store.Record(ctx, back, start); err != nil {
+		return false, err
+	}
+	s.store.Post(sweep.Post{Events: []sweep.Event{e}, Trial: t.ID, Attempt: e.Attempt, Reports: reports})
+	return true, s.store.Flush(ctx)
+}
+
+// readOutput parses the output and the metrics file in a trial's directory.
+func readOutput(dir string, patterns []string, at int64) ([]sweep.Report, error) {
+	p, err := metric.New(patterns)
+	if err != nil {
+		return nil, err
+	}
+	var out []sweep.Report
+	emit := func(r sweep.Report) { out = append(out, r) }
+	for name, parse := range map[string]func([]byte, int64, func(sweep.Report)){"output.log": p.Line, "metrics.jsonl": p.MetricsLine} {
+		f, err := os.Open(filepath.Join(dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(f)
+		lines.Buffer(make([]byte, 1<<16), 64<<20)
+		lines.Split(scanLines)
+		for lines.Scan() {
+			parse(lines.Bytes(), at, emit)
+		}
+		f.Close()
+		if err := lines.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// scanLines splits at \n and \r.
+func scanLines(data []byte, eof bool) (advance int, line []byte, err error) {
+	for i, c := range data {
+		if c == '\n' || c == '\r' {
+			return i + 1, data[:i], nil
+		}
+	}
+	if eof && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// verifyProposals computes every proposal of the present revision again.
+func verifyProposals(ctx context.Context, r *results.Reader, row results.SweepRow) (n int, diffs []string, err error) {
+	spec, err := specOf(row)
+	if err != nil {
+		return 0, nil, err
+	}
+	smp, err := sampler.New(spec.Sampler, plan(spec))
+	if err != nil {
+		return 0, nil, err
+	}
+	p := loop.NewPlanner(spec, smp, int(row.Revision))
+	entries, err := r.Events(ctx, row.Name, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, entry := range entries {
+		e, ok := entry.Event.(*sweep.Proposed)
+		if !ok || int64(e.Revision) != row.Revision {
+			continue
+		}
+		key, ok, err := p.Key(e.Proposal)
+		if err != nil {
+			return n, nil, fmt.Errorf("trial %d: %w", e.Trial, err)
+		}
+		if !ok {
+			continue
+		}
+		n++
+		if key != e.Key {
+			diffs = append(diffs, fmt.Sprintf("trial %d: the journal has %s, the file and seed give %s", e.Trial, e.Key, key))
+		}
+	}
+	return n, diffs, nil
+}

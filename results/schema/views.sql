@@ -1,0 +1,70 @@
+-- The public views. They are made anew by every migration, so this file is
+-- edited freely, but a column once here stays. Nothing in them is newer than
+-- SQLite 3.31, and no function is our own.
+
+create view sweeps as
+select s.id, s.name, s.description, s.method, nullif(s.metric, '') as metric, s.goal, s.state,
+  coalesce((select max(t.id) from t_trials t where t.sweep = s.id), 0) as trials,
+  (select count(*) from t_trials t where t.sweep = s.id and t.active = 1 and t.state = 'running') as running,
+  (select count(*) from t_trials t where t.sweep = s.id and t.active = 1 and t.state <> 'running') as queued,
+  s.finished, s.failed, s.pruned, s.diverged, s.killed,
+  (select p.mean from t_points p where p.sweep = s.id and p.score is not null order by p.score, p.id limit 1) as best,
+  (select p.trial from t_points p where p.sweep = s.id and p.score is not null order by p.score, p.id limit 1) as best_trial,
+  (s.last_at - s.created_at) / 1e6 as seconds, s.trial_time / 1e6 as trial_seconds,
+  strftime('%Y-%m-%dT%H:%M:%fZ', s.created_at / 1e6, 'unixepoch') as created_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', s.last_at / 1e6, 'unixepoch') as changed_at,
+  s.revision, s.dir as directory, s.doc as spec
+from t_sweeps s;
+
+create view trials as
+select s.name as sweep, t.id, t.state, nullif(t.class, '') as class, t.objective,
+  case t.kind when 0 then 'finite' when 1 then 'nan' when 2 then 'inf' when 3 then '-inf' end as kind,
+  t.step, t.params, t.attempts, t.seconds, t.cpu_seconds, t.max_rss_mb, cast(null as real) as gpu_seconds,
+  strftime('%Y-%m-%dT%H:%M:%fZ', t.started_at / 1e6, 'unixepoch') as started_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', t.ended_at / 1e6, 'unixepoch') as ended_at,
+  nullif(t.reason, '') as reason, t.point, t.repeat, t.seed, t.revision,
+  t.exit_code as code, t.exit_signal as signal, nullif(t.dir, '') as directory
+from t_sweeps s join t_trials t on t.sweep = s.id;
+
+create view params as
+select s.name as sweep, t.id as trial, c.name, json_extract(t.params, c.path) as value,
+  case json_type(t.params, c.path) when 'integer' then json_extract(t.params, c.path) when 'real' then json_extract(t.params, c.path)
+    when 'true' then 1 when 'false' then 0 end as number
+from t_sweeps s join t_columns c on c.sweep = s.id and c.kind = 'param' join t_trials t on t.sweep = s.id
+where json_type(t.params, c.path) is not null;
+
+create view metrics as
+select s.name as sweep, m.trial, m.attempt, c.name, m.step, m.value,
+  case m.kind when 0 then 'finite' when 1 then 'nan' when 2 then 'inf' else '-inf' end as kind,
+  (m.at - (select a.started_at from t_attempts a where a.sweep = m.sweep and a.trial = m.trial and a.attempt = m.attempt)) / 1e6 as seconds
+from t_sweeps s join t_metrics m on m.sweep = s.id join t_columns c on c.id = m.name;
+
+create view attempts as
+select s.name as sweep, a.trial, a.attempt, a.state, nullif(a.class, '') as class, nullif(a.requeue, '') as requeue,
+  nullif(a.reason, '') as reason, a.host, a.slot, a.exit_code as code, a.exit_signal as signal, nullif(a.cause, '') as cause,
+  nullif(a.message, '') as message, (a.ended_at - a.started_at) / 1e6 as seconds, a.cpu_seconds, a.max_rss_mb,
+  strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1e6, 'unixepoch') as started_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_at / 1e6, 'unixepoch') as ended_at,
+  nullif(a.argv, '') as argv, a.dir as directory, a.token, a.boot
+from t_sweeps s join t_attempts a on a.sweep = s.id;
+
+create view events as
+select j.seq, s.name as sweep, strftime('%Y-%m-%dT%H:%M:%fZ', j.at / 1e6, 'unixepoch') as at, j.kind,
+  nullif(j.trial, 0) as trial, nullif(j.attempt, 0) as attempt, j.data
+from t_journal j join t_sweeps s on s.id = j.sweep;
+
+create view decisions as
+select j.seq, s.name as sweep, strftime('%Y-%m-%dT%H:%M:%fZ', j.at / 1e6, 'unixepoch') as at,
+  case j.kind when 'proposed' then 'suggest' when 'stopping' then json_extract(j.data, '$.why') else 'requeue' end as decision,
+  j.trial, nullif(j.attempt, 0) as attempt,
+  case j.kind when 'proposed' then coalesce(json_extract(j.data, '$.note'), 'proposal ' || json_extract(j.data, '$.proposal'))
+    else json_extract(j.data, '$.reason') end as reason,
+  json_extract(j.data, '$.inputs') as inputs
+from t_journal j join t_sweeps s on s.id = j.sweep
+where j.kind in ('proposed', 'stopping', 'requeued');
+
+create view leaderboard as
+select s.name as sweep, r.rank, r.id as point, r.trial, r.mean as objective, r.n, r.planned, r.mean, r.std, r.low, r.high, r.tie, r.front,
+  case when s.repeat_param = '' then t.params else json_remove(t.params, '$."' || s.repeat_param || '"') end as params
+from (/*ranked*/) r join t_sweeps s on s.id = r.sweep join t_trials t on t.sweep = r.sweep and t.id = r.trial
+order by s.id, r.rank;

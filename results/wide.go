@@ -1,0 +1,363 @@
+package results
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// Every sweep has a wide table with one typed column per parameter and per
+// metric, and three views on it. The limits keep a view below the 2,000
+// columns that SQLite allows.
+const (
+	maxMetricColumns = 1000
+	maxParamColumns  = 900
+)
+
+// fixedColumns are those of the views of a sweep; a parameter or metric of
+// that name is qualified.
+var fixedColumns = []string{"trial", "state", "rank", "objective", "class", "reason", "n", "planned", "mean", "std", "low", "high", "tie"}
+
+// A column is a parameter or a metric.
+type column struct {
+	id   int64
+	kind string // param, metric
+	name string
+	col  string // "": it has no column
+	typ  string
+}
+
+type columns struct {
+	sweep   int64
+	params  []*column
+	metrics map[string]*column
+	ids     map[int64]*column
+	taken   map[string]bool // columns, in lower case
+	wide    int             // metrics with a column
+	stale   bool            // the views lack a column
+	into    string          // insert of a trial's parameters
+	values  []driver.Value
+}
+
+func wideTable(sweepID int64) string { return fmt.Sprintf("t_wide_%d", sweepID) }
+
+func loadColumns(c *conn, sweepID int64) (*columns, error) {
+	cs := &columns{sweep: sweepID, metrics: map[string]*column{}, ids: map[int64]*column{}, taken: map[string]bool{}}
+	for _, f := range fixedColumns {
+		cs.taken[f] = true
+	}
+	err := c.each(ctxBackground, "select id, kind, name, col, type from t_columns where sweep = ? order by id",
+		[]driver.Value{sweepID}, func(r []driver.Value) error {
+			col := &column{id: asInt(r[0]), kind: asText(r[1]), name: asText(r[2]), col: asText(r[3]), typ: asText(r[4])}
+			cs.add(col)
+			return nil
+		})
+	return cs, err
+}
+
+func (cs *columns) add(col *column) {
+	cs.ids[col.id] = col
+	if col.col != "" {
+		cs.taken[strings.ToLower(col.col)] = true
+	}
+	if col.kind == "metric" {
+		cs.metrics[col.name] = col
+		if col.col != "" {
+			cs.wide++
+		}
+		return
+	}
+	cs.params = append(cs.params, col)
+	cs.into = ""
+}
+
+func (cs *columns) byID(id int64) *column { return cs.ids[id] }
+
+// free finds a name for a column that is not taken: NAME, KIND.NAME, and then
+// with a number.
+func (cs *columns) free(kind, name string) string {
+	if name == "" || strings.ContainsRune(name, 0) {
+		return ""
+	}
+	col := name
+	for i := 1; cs.taken[strings.ToLower(col)]; i++ {
+		col = kind + "." + name
+		if i > 1 {
+			col = fmt.Sprintf("%s.%s_%d", kind, name, i)
+		}
+	}
+	return col
+}
+
+// create adds a column to t_columns and, unless there are too many, to the
+// wide table.
+func (cs *columns) create(c *conn, col *column, most, have int) (*column, error) {
+	if have < most {
+		col.col = cs.free(col.kind, col.name)
+	}
+	var name driver.Value
+	if col.col != "" {
+		name = col.col
+		if err := c.text("alter table " + wideTable(cs.sweep) + " add column " + quote(col.col) + " " + col.typ); err != nil {
+			return nil, err
+		}
+		cs.stale = true
+	}
+	res, err := c.exec("insert into t_columns (sweep, kind, name, path, col, type) values (?, ?, ?, ?, ?, ?)",
+		cs.sweep, col.kind, col.name, jsonPath(col), name, col.typ)
+	if err != nil {
+		return nil, err
+	}
+	if col.id, err = res.LastInsertId(); err != nil {
+		return nil, err
+	}
+	cs.add(col)
+	return col, nil
+}
+
+// metric returns the column of a metric, new if it was not seen before.
+func (cs *columns) metric(c *conn, name string) (*column, error) {
+	if col := cs.metrics[name]; col != nil {
+		return col, nil
+	}
+	return cs.create(c, &column{kind: "metric", name: name, typ: "real"}, maxMetricColumns, cs.wide)
+}
+
+// extend adds columns for the parameters that the spec has and the table lacks.
+func (cs *columns) extend(c *conn, spec *sweep.Spec) error {
+	have := map[string]bool{}
+	for _, p := range cs.params {
+		have[p.name] = true
+	}
+	for _, p := range paramColumns(spec) {
+		if have[p.name] {
+			continue
+		}
+		if _, err := cs.create(c, p, maxParamColumns, len(cs.params)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paramColumns are the parameters of a spec as columns; the repeat parameter
+// is one of them.
+func paramColumns(spec *sweep.Spec) []*column {
+	var cols []*column
+	repeat := spec.Repeats.Parameter
+	if spec.Space != nil {
+		for _, p := range spec.Space.Params {
+			if p.Name == repeat {
+				repeat = ""
+			}
+			cols = append(cols, &column{kind: "param", name: p.Name, typ: columnType(p)})
+		}
+	}
+	if repeat != "" {
+		cols = append(cols, &column{kind: "param", name: repeat, typ: "integer"})
+		sort.SliceStable(cols, func(i, j int) bool { return cols[i].name < cols[j].name })
+	}
+	return cols
+}
+
+// columnType is the SQL type of a parameter; "" takes any value as it is.
+func columnType(p sweep.Param) string {
+	d := p.Domain
+	switch {
+	case p.Derived != nil:
+		return ""
+	case d.Ints || d.Dist == sweep.IntUniform:
+		return "integer"
+	case d.Dist != sweep.Constant && d.Dist != sweep.Categorical && d.Dist != sweep.CategoricalWeighted:
+		return "real"
+	}
+	typ := ""
+	for _, v := range d.Values {
+		var t string
+		switch v.Kind() {
+		case sweep.Null, sweep.Absent:
+			continue
+		case sweep.Bool:
+			t = "boolean"
+		case sweep.Int:
+			t = "integer"
+		case sweep.Float:
+			t = "real"
+		default:
+			t = "text"
+		}
+		switch {
+		case typ == "" || typ == t:
+			typ = t
+		case typ == "integer" && t == "real" || typ == "real" && t == "integer":
+			typ = "real"
+		default:
+			return ""
+		}
+	}
+	return typ
+}
+
+// jsonPath is SQLite's path of a parameter in t_trials.params, whose keys are
+// flat names. A path cannot hold a quote: such a name is found by no path.
+func jsonPath(col *column) string {
+	if col.kind != "param" {
+		return ""
+	}
+	return `$."` + strings.ReplaceAll(col.name, `"`, "") + `"`
+}
+
+// insert writes the wide row of a new trial.
+func (cs *columns) insert(c *conn, trial sweep.TrialID, params string) error {
+	if cs.into == "" {
+		names, marks := []string{"trial"}, []string{"?"}
+		for _, p := range cs.params {
+			if p.col != "" {
+				names, marks = append(names, quote(p.col)), append(marks, "?")
+			}
+		}
+		cs.into = "insert or replace into " + wideTable(cs.sweep) + " (" + strings.Join(names, ", ") + ") values (" + strings.Join(marks, ", ") + ")"
+	}
+	d := json.NewDecoder(strings.NewReader(params))
+	d.UseNumber()
+	var doc map[string]any
+	if err := d.Decode(&doc); err != nil {
+		return fmt.Errorf("trial %d: params: %w", trial, err)
+	}
+	cs.values = append(cs.values[:0], int64(trial))
+	for _, p := range cs.params {
+		if p.col != "" {
+			cs.values = append(cs.values, bindable(doc[p.name]))
+		}
+	}
+	_, err := c.exec(cs.into, cs.values...)
+	return err
+}
+
+// bindable makes a value of JSON one of SQL; lists and maps are JSON text.
+func bindable(v any) driver.Value {
+	switch v := v.(type) {
+	case nil, bool, string:
+		return v
+	case json.Number:
+		n, ok := sweep.ParseNumber(v.String())
+		if !ok {
+			return v.String()
+		}
+		if i, ok := n.Int64(); ok {
+			return i
+		}
+		f, _ := n.Number()
+		return f
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return string(b)
+}
+
+// update writes metrics into the wide row of a trial.
+func (cs *columns) update(c *conn, trial sweep.TrialID, values map[*column]driver.Value) error {
+	if len(values) == 0 {
+		return nil
+	}
+	cols := make([]*column, 0, len(values))
+	for col := range values {
+		cols = append(cols, col)
+	}
+	sort.Slice(cols, func(i, j int) bool { return cols[i].id < cols[j].id })
+	var q strings.Builder
+	q.WriteString("update " + wideTable(cs.sweep) + " set ")
+	args := cs.values[:0]
+	for i, col := range cols {
+		if i > 0 {
+			q.WriteString(", ")
+		}
+		q.WriteString(quote(col.col) + " = ?")
+		args = append(args, values[col])
+	}
+	q.WriteString(" where trial = ?")
+	cs.values = append(args, int64(trial))
+	_, err := c.exec(q.String(), cs.values...)
+	return err
+}
+
+// clear takes the metrics out of the wide row of a trial that runs again.
+func (cs *columns) clear(c *conn, trial sweep.TrialID) error {
+	values := map[*column]driver.Value{}
+	for _, col := range cs.metrics {
+		if col.col != "" {
+			values[col] = nil
+		}
+	}
+	return cs.update(c, trial, values)
+}
+
+// createSweepViews makes the three views of a sweep anew: "NAME", "NAME/all"
+// and "NAME/points".
+func createSweepViews(ctx context.Context, c *conn, id int64) error {
+	row, ok, err := c.row("select name, goal, repeat_param from t_sweeps where id = ?", id)
+	if err != nil || !ok {
+		return orErr(err, ErrNoSweep)
+	}
+	cs, err := loadColumns(c, id)
+	if err != nil {
+		return err
+	}
+	name, sign := asText(row[0]), ""
+	if parseGoal(asText(row[1])) == sweep.Maximize {
+		sign = "-"
+	}
+	var all, points strings.Builder
+	for _, p := range cs.params {
+		if p.col != "" {
+			all.WriteString(", w." + quote(p.col))
+			if p.name != asText(row[2]) {
+				points.WriteString(", w." + quote(p.col))
+			}
+		}
+	}
+	metrics := make([]*column, 0, len(cs.metrics))
+	for _, m := range cs.metrics {
+		if m.col != "" {
+			metrics = append(metrics, m)
+		}
+	}
+	sort.Slice(metrics, func(i, j int) bool { return metrics[i].id < metrics[j].id })
+	for _, m := range metrics {
+		all.WriteString(", w." + quote(m.col))
+	}
+	fill := strings.NewReplacer("{id}", fmt.Sprint(id), "{name}", quote(name), "{all}", quote(name+"/all"), "{points}", quote(name+"/points"),
+		"{wide}", wideTable(id), "{sign}", sign, "{cols}", all.String(), "{params}", points.String(),
+		"{ranked}", rankedSQL(fmt.Sprintf("sweep = %d and", id)))
+	return c.text(fill.Replace(sweepViews))
+}
+
+const sweepViews = `drop view if exists {name};
+drop view if exists {all};
+drop view if exists {points};
+create view {name} as
+select w.trial as trial, t.state as state, r.rank as rank, t.objective as objective{cols}
+from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
+left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = t.point
+where t.state = 'finished';
+create view {all} as
+select w.trial as trial, t.state as state,
+  coalesce(r.rank, (select count(*) from t_points where sweep = {id} and score is not null) +
+    row_number() over (partition by r.rank is null order by t.state <> 'finished', t.objective is null, {sign}t.objective, w.trial)) as rank,
+  t.objective as objective, nullif(t.class, '') as class, nullif(t.reason, '') as reason{cols}
+from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
+left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = t.point;
+create view {points} as
+select p.rank as rank, p.n as n, p.planned as planned, p.mean as mean, p.std as std, p.low as low, p.high as high, p.tie as tie{params}
+from (select sweep, id, trial, n, planned, mean, std, low, high, rank, tie from ({ranked})
+  union all
+  select sweep, id, trial, n, planned, mean, std, low, high, null, null from t_points where sweep = {id} and score is null) p
+join {wide} w on w.trial = p.trial;
+`

@@ -1,0 +1,439 @@
+package loop
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math"
+	"strconv"
+
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// A Planner turns a sampler's proposals into trials: user points first, then
+// proposals without earlier repeats, each point with all its seeds.
+//
+// Its state is the fold of the Proposed events (Fold) and of the outcomes
+// (Settle); Next changes it exactly as folding its own result would, except
+// that nothing is forgotten when the caller cannot write the events down.
+// A Planner is used by one goroutine.
+//
+// Points with several repeats run in rounds (all points with the first seed,
+// then all with the second) where the sampler does not look at results and has
+// an end; else the repeats of a point run next to each other.
+type Planner struct {
+	spec     *sweep.Spec
+	sampler  sweep.Sampler
+	revision int
+
+	next      int64 // index of the next proposal to ask for
+	user      int   // points of the file taken so far
+	exhausted bool
+	trials    int64 // proposed so far
+	points    []point
+	current   int              // points of this revision
+	seen      map[uint64]int32 // hash of the key → index into points
+	hash      maphash.Seed
+	cursor    []int                   // per round: the first point that may still lack it
+	keep      bool                    // points must be kept: more than one repeat, or duplicates are possible
+	count     int64                   // points proposed
+	firsts    int64                   // first repeats proposed: the points, and duplicates where they are allowed
+	means     map[sweep.PointID]*mean // of points not told yet; samplers that look
+}
+
+// point is what the planner keeps of a point: 24 bytes.
+type point struct {
+	proposal int64 // index in the sampler's order; user points -1, -2, …; added points as JSON in extra
+	id       sweep.PointID
+	done     uint16 // repeats proposed
+	current  bool   // proposed by this revision
+}
+
+type mean struct {
+	proposal sweep.Proposal
+	values   []float64
+	n        int
+	state    sweep.State
+}
+
+// NewPlanner returns the planner of a spec at a revision, with nothing
+// proposed.
+func NewPlanner(spec *sweep.Spec, s sweep.Sampler, revision int) *Planner {
+	n := spec.Repeats.N()
+	p := &Planner{spec: spec, sampler: s, revision: revision,
+		seen: map[uint64]int32{}, hash: maphash.MakeSeed(), cursor: make([]int, n+1)}
+	p.keep = n > 1 || spec.Sampler != "grid" || len(spec.Points) > 0
+	if s.Looks() {
+		p.means = map[sweep.PointID]*mean{}
+	}
+	return p
+}
+
+// Fold takes a Proposed event of the journal, of this or an earlier revision.
+func (p *Planner) Fold(e *sweep.Proposed) {
+	p.trials = max(p.trials, int64(e.Trial))
+	if e.Repeat == 1 {
+		p.firsts++
+	}
+	p.count = max(p.count, int64(e.PointID))
+	if e.Revision < p.revision {
+		p.keep = true // an earlier revision's points are history
+	} else if e.Proposal >= 0 {
+		p.next = max(p.next, e.Proposal+1)
+	} else if e.Proposal >= -int64(len(p.spec.Points)) {
+		p.user = max(p.user, int(-e.Proposal))
+	}
+	if !p.keep {
+		return
+	}
+	i, ok := p.seen[p.sum(e.Key)]
+	if !ok {
+		i = p.add(e.Key, e.PointID, e.Proposal, e.Revision == p.revision)
+	} else if e.Revision == p.revision && !p.points[i].current {
+		p.points[i].current, p.points[i].proposal = true, e.Proposal
+		p.current++
+	}
+	p.points[i].done = max(p.points[i].done, uint16(e.Repeat))
+}
+
+// FoldKey is Fold for a point whose key differs under the present space, since
+// a later revision added parameters.
+func (p *Planner) FoldKey(e *sweep.Proposed, key string) {
+	f := *e
+	f.Key = key
+	p.Fold(&f)
+}
+
+func (p *Planner) sum(key string) uint64 { return maphash.String(p.hash, key) }
+
+func (p *Planner) add(key string, id sweep.PointID, proposal int64, current bool) int32 {
+	i := int32(len(p.points))
+	p.points = append(p.points, point{proposal: proposal, id: id, current: current})
+	if current {
+		p.current++
+	}
+	p.seen[p.sum(key)] = i
+	p.count = max(p.count, int64(id))
+	return i
+}
+
+// Trials is the number of trials proposed so far.
+func (p *Planner) Trials() int64 { return p.trials }
+
+// Total is the number of trials that the sweep will have, if that is known.
+func (p *Planner) Total(grid func() (int64, bool)) (n int64, ok bool) {
+	rep := int64(p.spec.Repeats.N())
+	n, ok = math.MaxInt64, false
+	if p.spec.RunCap > 0 {
+		n, ok = p.pointCap()*rep, true
+	}
+	if p.spec.Sampler == "points" {
+		return min(n, int64(len(p.spec.Points))*rep), true
+	}
+	if grid != nil {
+		if g, exact := grid(); exact && g <= math.MaxInt64/rep {
+			n, ok = min(n, g*rep), true
+		}
+	}
+	return n, ok
+}
+
+func (p *Planner) pointCap() int64 {
+	if p.spec.RunCap <= 0 {
+		return math.MaxInt64
+	}
+	n := int64(p.spec.Repeats.N())
+	return (int64(p.spec.RunCap) + n - 1) / n
+}
+
+// rounds reports whether all points run with the first seed before any runs
+// with the second.
+func (p *Planner) rounds() bool {
+	return !p.sampler.Looks() && (p.spec.RunCap > 0 || p.spec.Sampler == "grid" || p.spec.Sampler == "points" || p.spec.Sampler == "lhs")
+}
+
+// Next returns up to n new trials; fewer when the sweep has no more for now.
+// pending are the proposals of trials that have not ended.
+func (p *Planner) Next(n int, pending []sweep.Proposal) ([]*sweep.Proposed, error) {
+	var out []*sweep.Proposed
+	for len(out) < n {
+		e, err := p.one(pending)
+		if err != nil {
+			return out, err
+		}
+		if e == nil {
+			break
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (p *Planner) one(pending []sweep.Proposal) (*sweep.Proposed, error) {
+	if !p.rounds() {
+		if e, err := p.repeat(len(p.points) - 1); e != nil || err != nil {
+			return e, err
+		}
+	}
+	if p.keepGoing() {
+		e, err := p.fresh(pending)
+		if e != nil || err != nil {
+			return e, err
+		}
+	}
+	for r := 2; r <= p.spec.Repeats.N(); r++ {
+		for ; p.cursor[r] < len(p.points); p.cursor[r]++ {
+			i := p.cursor[r]
+			if pt := &p.points[i]; pt.current && int(pt.done) < r {
+				return p.repeat(i)
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (p *Planner) keepGoing() bool {
+	if p.exhausted {
+		return false
+	}
+	if p.spec.RunCap <= 0 {
+		return true
+	}
+	return p.firsts < p.pointCap()
+}
+
+// streakLimit bounds the proposals in a row that bring no new point: a finite
+// space is used up, or its constraints leave nothing.
+const streakLimit = 200_000
+
+// fresh returns the first trial of the next new point, or nil when there is
+// none.
+func (p *Planner) fresh(pending []sweep.Proposal) (*sweep.Proposed, error) {
+	for p.user < len(p.spec.Points) {
+		p.user++
+		pt, err := p.fill(p.spec.Points[p.user-1], int64(-p.user))
+		if err != nil {
+			return nil, fmt.Errorf("points[%d]: %w", p.user-1, err)
+		}
+		if e := p.propose(pt, int64(-p.user), ""); e != nil {
+			return e, nil
+		}
+	}
+	size, finite := p.spec.Space.Finite()
+	for streak := 0; ; streak++ {
+		if finite && p.keep && p.spec.Duplicates != "allow" && p.spec.Duplicates != "reuse" && int64(p.current) >= size {
+			p.exhausted = true
+			return nil, nil
+		}
+		if streak > streakLimit && p.spec.Sampler != "grid" {
+			p.exhausted = true
+			if p.count == 0 {
+				return nil, fmt.Errorf("no point satisfies the constraints: %d proposals were refused", streak)
+			}
+			return nil, nil
+		}
+		got, err := p.sampler.Ask(sweep.Query{First: p.next, N: 1, Seed: p.spec.Seed, Pending: pending})
+		if err != nil {
+			return nil, err
+		}
+		if len(got) == 0 {
+			p.exhausted = true
+			return nil, nil
+		}
+		p.next++
+		if got[0].Point == nil {
+			continue
+		}
+		if e := p.propose(got[0].Point, got[0].Index, got[0].Note); e != nil {
+			return e, nil
+		}
+	}
+}
+
+// fill completes a point that the user gave in part: the rest is drawn.
+func (p *Planner) fill(values map[string]sweep.Value, index int64) (sweep.Point, error) {
+	space := p.spec.Space
+	rng := sweep.Query{Seed: p.spec.Seed}.Rand(index)
+	u := make([]float64, len(space.Dims()))
+	given, err := space.FromNames(values)
+	if err != nil {
+		return nil, err
+	}
+	for range 1000 {
+		for i := range u {
+			u[i] = rng.Float64()
+		}
+		pt, ok, err := space.Fill(given, u)
+		if err != nil || ok {
+			return pt, err
+		}
+	}
+	return nil, fmt.Errorf("the constraints do not hold there")
+}
+
+// propose makes the first trial of a point, or returns nil if the point is not
+// new.
+func (p *Planner) propose(pt sweep.Point, proposal int64, note string) *sweep.Proposed {
+	key := p.spec.Space.Key(pt)
+	if !p.keep {
+		p.count++
+		return p.event(pt, key, proposal, sweep.PointID(p.count), 1, note)
+	}
+	i, old := p.seen[p.sum(key)]
+	switch {
+	case !old:
+		p.count++
+		i = p.add(key, sweep.PointID(p.count), proposal, true)
+	case !p.points[i].current:
+		p.points[i].current, p.points[i].proposal = true, proposal
+		p.current++
+		if p.points[i].done > 0 {
+			return nil // an earlier revision ran it; rounds give what it lacks
+		}
+	case p.spec.Duplicates != "allow" && p.spec.Duplicates != "reuse":
+		return nil
+	default:
+		e := p.event(pt, key, proposal, p.points[i].id, 1, note)
+		return e
+	}
+	p.points[i].done = 1
+	return p.event(pt, key, proposal, p.points[i].id, 1, note)
+}
+
+// repeat returns the next repeat of the i-th point, nil if it has them all.
+func (p *Planner) repeat(i int) (*sweep.Proposed, error) {
+	if i < 0 || !p.points[i].current || int(p.points[i].done) >= p.spec.Repeats.N() {
+		return nil, nil
+	}
+	pt, note, err := p.point(p.points[i].proposal)
+	if err != nil {
+		return nil, err
+	}
+	p.points[i].done++
+	return p.event(pt, p.spec.Space.Key(pt), p.points[i].proposal, p.points[i].id, int(p.points[i].done), note), nil
+}
+
+// Key computes the key of a proposal again, as a proof that it follows from
+// the file and the seed. Points that the user added have none: ok is false.
+func (p *Planner) Key(proposal int64) (key string, ok bool, err error) {
+	if proposal < -int64(len(p.spec.Points)) || p.Looks() {
+		return "", false, nil
+	}
+	pt, _, err := p.point(proposal)
+	if err != nil {
+		return "", true, err
+	}
+	return p.spec.Space.Key(pt), true, nil
+}
+
+// point computes the point of a proposal again.
+func (p *Planner) point(index int64) (sweep.Point, string, error) {
+	if index < 0 {
+		if int(-index) > len(p.spec.Points) {
+			return nil, "", fmt.Errorf("proposal %d: no such point in the file", index)
+		}
+		pt, err := p.fill(p.spec.Points[-index-1], index)
+		return pt, "", err
+	}
+	got, err := p.sampler.Ask(sweep.Query{First: index, N: 1, Seed: p.spec.Seed})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(got) == 0 || got[0].Point == nil {
+		return nil, "", fmt.Errorf("proposal %d cannot be computed again", index)
+	}
+	return got[0].Point, got[0].Note, nil
+}
+
+// Add makes the trials of a point that the user asks for: one per repeat.
+func (p *Planner) Add(values map[string]sweep.Value) ([]*sweep.Proposed, error) {
+	index := int64(math.MinInt64) + p.trials // never a proposal, never a point of the file
+	pt, err := p.fill(values, index)
+	if err != nil {
+		return nil, err
+	}
+	key := p.spec.Space.Key(pt)
+	id, first := sweep.PointID(p.count+1), 1
+	if i, ok := p.seen[p.sum(key)]; ok && p.keep {
+		id, first = p.points[i].id, int(p.points[i].done)+1
+		if first > p.spec.Repeats.N() {
+			return nil, fmt.Errorf("point %s: it is in the sweep already", key)
+		}
+	}
+	var out []*sweep.Proposed
+	for r := first; r <= p.spec.Repeats.N(); r++ {
+		e := p.event(pt, key, index, id, r, "")
+		out = append(out, e)
+	}
+	for _, e := range out {
+		p.Fold(e)
+	}
+	p.firsts -= int64(min(1, 2-first)) // counted by event and by Fold
+	return out, nil
+}
+
+func (p *Planner) event(pt sweep.Point, key string, proposal int64, id sweep.PointID, repeat int, note string) *sweep.Proposed {
+	p.trials++
+	if repeat == 1 {
+		p.firsts++
+	}
+	seed := p.spec.Seed
+	if len(p.spec.Repeats.Seeds) > 0 {
+		seed = p.spec.Repeats.Seeds[repeat-1]
+	}
+	return &sweep.Proposed{
+		Trial: sweep.TrialID(p.trials), Proposal: proposal, PointID: id, Key: key,
+		Params: Params(p.spec, pt, seed), Repeat: repeat, Planned: p.spec.Repeats.N(),
+		Seed: seed, Revision: p.revision, Note: note, Point: pt,
+	}
+}
+
+// Params returns the JSON of all values of a trial: those of the point, and the
+// seed under the name of the repeat parameter.
+func Params(spec *sweep.Spec, pt sweep.Point, seed int64) string {
+	b := spec.Space.AppendJSON(make([]byte, 0, 128), pt)
+	if name := spec.Repeats.Parameter; name != "" && len(spec.Repeats.Seeds) > 0 {
+		b = b[:len(b)-1]
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = sweep.StringValue(name).AppendJSON(b)
+		b = append(b, ':')
+		b = strconv.AppendInt(b, seed, 10)
+		b = append(b, '}')
+	}
+	return string(b)
+}
+
+// Settle tells the sampler a point once all its repeats have ended. Samplers
+// that do not look at results are told nothing.
+func (p *Planner) Settle(t sweep.Trial, values []float64) {
+	if p.means == nil {
+		return
+	}
+	m := p.means[t.PointID]
+	if m == nil {
+		m = &mean{proposal: sweep.Proposal{Index: t.Proposal, Point: t.Point, Note: t.Note}, state: sweep.Finished}
+		p.means[t.PointID] = m
+	}
+	m.n++
+	if t.State != sweep.Finished {
+		m.state = t.State
+	}
+	for i, v := range values {
+		if len(m.values) <= i {
+			m.values = append(m.values, 0)
+		}
+		m.values[i] += v
+	}
+	if m.n < p.spec.Repeats.N() {
+		return
+	}
+	for i := range m.values {
+		m.values[i] /= float64(m.n)
+	}
+	p.sampler.Tell(sweep.Outcome{Proposal: m.proposal, State: m.state, Values: m.values})
+	delete(p.means, t.PointID)
+}
+
+// Looks reports whether the sampler looks at results.
+func (p *Planner) Looks() bool { return p.sampler.Looks() }

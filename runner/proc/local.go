@@ -1,0 +1,764 @@
+// Package proc runs trials as processes of this machine.
+//
+//	trawl ── socket ──→ supervisor of slot 0 ──fork──→ trial and all it starts
+//	      ── socket ──→ supervisor of slot 1 ──fork──→ …
+//
+// A supervisor outlives trawl. It is one per slot and reused from trial to
+// trial; as a subreaper it inherits whatever its trial leaves behind, and with
+// one trial at a time everything below it is that trial's. It enforces
+// timeouts and the log limit while no trawl is there, and writes how the trial
+// ended into a ring of checksummed records in a file allocated beforehand.
+//
+// Who runs a slot holds its lock: trawl takes it and hands the locked
+// descriptor down to the supervisor that it starts. A later trawl that finds
+// the lock held talks to the supervisor over a socket in the slot's directory;
+// one that finds it free reads the ring.
+//
+//	RunsDir/.slots/K/  lock  sock  ring
+//	RunsDir/N/         params.json  output.log  metrics.jsonl  checkpoint/
+//
+// Standard output and standard error go to one file, in the order written.
+// Trawl follows it; output.log of an earlier attempt N is output.N.log.
+package proc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// The files of a trial's directory.
+const (
+	LogName     = "output.log"
+	MetricsName = "metrics.jsonl"
+	ParamsName  = "params.json"
+)
+
+// defaultLogLimit is the output kept of a trial.
+const defaultLogLimit = 64 << 20
+
+// pollEvery is how often the output of running trials is read.
+const pollEvery = 50 * time.Millisecond
+
+// Options configure a Backend.
+type Options struct {
+	RunsDir  string   // absolute; trawl-runs/SWEEP
+	Slots    int      // trials at a time, at least 1
+	Exe      []string // starts a supervisor, with the slot's directory appended; nil: this program with __supervise
+	Patterns []string // report.patterns
+}
+
+// A Backend is the local machine. See runner.Backend for its laws.
+type Backend struct {
+	o       Options
+	boot    string
+	updates chan runner.Update
+	done    chan struct{} // closed by Close
+	wg      sync.WaitGroup
+
+	spawning sync.Mutex // a child that has not become a supervisor yet is no orphan
+
+	mu     sync.Mutex // slots end on their own goroutines, the loop asks on its
+	slots  []*slot
+	jobs   map[string]*slot // by job name: running, or ended and not settled
+	found  bool             // earlier slots were looked at
+	ended  []record         // of rings of earlier processes
+	closed bool
+}
+
+var _ runner.Backend = (*Backend)(nil)
+
+// New returns a backend; it starts nothing yet.
+func New(o Options) (*Backend, error) {
+	if o.Slots < 1 {
+		return nil, fmt.Errorf("proc: %d slots; want at least 1", o.Slots)
+	}
+	if !filepath.IsAbs(o.RunsDir) {
+		return nil, fmt.Errorf("proc: runs directory %q; want an absolute path", o.RunsDir)
+	}
+	if _, err := metric.New(o.Patterns); err != nil {
+		return nil, err
+	}
+	if o.Exe == nil {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		o.Exe = []string{exe, "__supervise"}
+	}
+	adopt() // orphans of a supervisor that dies come to us
+	b := &Backend{o: o, boot: bootID(), updates: make(chan runner.Update, 4096), done: make(chan struct{}), jobs: map[string]*slot{}}
+	b.wg.Add(1)
+	go b.poll()
+	return b, nil
+}
+
+// Updates is the news of all jobs.
+func (b *Backend) Updates() <-chan runner.Update { return b.updates }
+
+// Start prepares the trial's directory and hands the job to a free slot.
+func (b *Backend) Start(_ context.Context, job runner.Job) error {
+	s, err := b.free()
+	if err != nil {
+		return err
+	}
+	if err := prepare(job); err != nil {
+		now := time.Now().UnixMicro()
+		b.drop(s)
+		b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
+		return nil
+	}
+	b.mu.Lock()
+	if b.jobs[job.Name] != nil {
+		b.mu.Unlock()
+		b.drop(s)
+		return fmt.Errorf("proc: job %s runs already", job.Name)
+	}
+	b.jobs[job.Name] = s
+	s.job = newFollowed(job, b.o.Patterns)
+	b.mu.Unlock()
+	if err := s.start(b.order(job)); err != nil {
+		return fmt.Errorf("start a supervisor: %w", err)
+	}
+	return nil
+}
+
+func (b *Backend) order(job runner.Job) *order {
+	o := &order{name: job.Name, token: job.Token, boot: b.boot, argv: job.Argv, dir: job.Dir, trialDir: job.TrialDir,
+		env:     append(job.Env[:len(job.Env):len(job.Env)], "TRAWL_TOKEN="+job.Token),
+		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit}
+	if o.logLimit <= 0 {
+		o.logLimit = defaultLogLimit
+	}
+	return o
+}
+
+// prepare makes the trial's directory. What an attempt that the journal does
+// not know has left there is moved aside.
+func prepare(job runner.Job) error {
+	dir := job.TrialDir
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.MkdirAll(dir, 0o755)
+	case errors.Is(err, fs.ErrExist) && job.Attempt == 1:
+		if err = aside(dir); err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+	case errors.Is(err, fs.ErrExist):
+		err = shelve(dir, job.Attempt-1)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(dir, "checkpoint"), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, l := range job.Link {
+		if err := os.Symlink(l, filepath.Join(dir, filepath.Base(l))); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, ParamsName), job.Params, 0o644)
+}
+
+func aside(dir string) error {
+	for i := 1; ; i++ {
+		to := dir + ".stale-" + strconv.Itoa(i)
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return os.Rename(dir, to)
+		}
+	}
+}
+
+// shelve keeps the output of an earlier attempt under its number.
+func shelve(dir string, attempt int) error {
+	for from, to := range map[string]string{LogName: "output.%d.log", MetricsName: "metrics.%d.jsonl"} {
+		err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, fmt.Sprintf(to, attempt)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// free returns a slot without a job, marked busy.
+func (b *Backend) free() (*slot, error) {
+	if err := b.find(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	best := (*slot)(nil)
+	used := map[string]bool{}
+	for _, s := range b.slots {
+		used[s.dir] = true
+		if !s.busy && (best == nil || s.conn != nil && best.conn == nil || s.unsettled < best.unsettled) {
+			best = s
+		}
+	}
+	if best == nil {
+		for k := 0; best == nil; k++ {
+			if dir := b.slotDir(k); !used[dir] {
+				best = &slot{b: b, dir: dir}
+				b.slots = append(b.slots, best)
+			}
+		}
+	}
+	best.busy = true
+	return best, nil
+}
+
+func (b *Backend) slotDir(k int) string { return filepath.Join(b.o.RunsDir, ".slots", strconv.Itoa(k)) }
+
+func (b *Backend) drop(s *slot) {
+	b.mu.Lock()
+	s.busy = false
+	b.mu.Unlock()
+}
+
+// Stop asks a job to end.
+func (b *Backend) Stop(name string, why sweep.Stop, hard bool) {
+	b.mu.Lock()
+	s := b.jobs[name]
+	b.mu.Unlock()
+	if s != nil {
+		s.stop(name, why, hard)
+	}
+}
+
+// Settled frees a job's place in its slot's ring.
+func (b *Backend) Settled(name string) {
+	b.mu.Lock()
+	s := b.jobs[name]
+	delete(b.jobs, name)
+	var next *order
+	if s != nil {
+		s.unsettled--
+		if s.waiting != nil && s.unsettled < ringRecords-1 {
+			next, s.waiting = s.waiting, nil
+		}
+	}
+	b.mu.Unlock()
+	if next != nil {
+		if err := s.start(next); err != nil {
+			s.lost()
+		}
+	}
+}
+
+// emit sends an update, unless the backend is closed.
+func (b *Backend) emit(u runner.Update) {
+	select {
+	case b.updates <- u:
+	case <-b.done:
+	}
+}
+
+// poll reads the output of running trials until Close.
+func (b *Backend) poll() {
+	defer b.wg.Done()
+	t := time.NewTicker(pollEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-b.done:
+			return
+		case <-t.C:
+		}
+		b.mu.Lock()
+		var busy []*slot
+		for _, s := range b.slots {
+			if s.busy && s.job != nil {
+				busy = append(busy, s)
+			}
+		}
+		b.mu.Unlock()
+		for _, s := range busy {
+			s.follow()
+		}
+	}
+}
+
+// Close lets go of the supervisors: those with a trial go on alone.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	close(b.done)
+	slots := b.slots
+	b.mu.Unlock()
+	for _, s := range slots {
+		s.close()
+	}
+	b.wg.Wait()
+	close(b.updates)
+	return nil
+}
+
+// find takes stock, once, of what an earlier process left: supervisors that
+// live are attached, rings of others are read.
+func (b *Backend) find() error {
+	if b.found {
+		return nil
+	}
+	b.found = true
+	root := filepath.Join(b.o.RunsDir, ".slots")
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
+	for _, e := range entries {
+		s := &slot{b: b, dir: filepath.Join(root, e.Name())}
+		if err := s.adoptOrLock(); err != nil {
+			return err
+		}
+		current, ended := readRing(filepath.Join(s.dir, "ring"))
+		s.current = current
+		b.ended = append(b.ended, ended...)
+		b.slots = append(b.slots, s)
+	}
+	return nil
+}
+
+// Recover finds a job that an earlier process started.
+func (b *Backend) Recover(_ context.Context, job runner.Job) error {
+	if err := b.find(); err != nil {
+		return err
+	}
+	sameBoot := job.Boot == "" || b.boot == "" || job.Boot == b.boot
+	b.mu.Lock()
+	for _, s := range b.slots {
+		if s.busy && s.job == nil && s.holds.Name == job.Name && s.holds.Token == job.Token {
+			s.job = newFollowed(job, b.o.Patterns)
+			b.jobs[job.Name] = s
+			b.mu.Unlock()
+			s.listen()
+			return nil
+		}
+	}
+	b.mu.Unlock()
+	for _, r := range b.ended {
+		if r.Name == job.Name && r.Token == job.Token {
+			f := newFollowed(job, b.o.Patterns)
+			b.wg.Add(1)
+			go func() {
+				defer b.wg.Done()
+				b.finish(f, r.Exit)
+			}()
+			return nil
+		}
+	}
+	if sameBoot {
+		b.hunt(job.Token)
+	}
+	return runner.ErrGone
+}
+
+// hunt ends what is left of an attempt whose supervisor died.
+func (b *Backend) hunt(token string) {
+	leader, born := 0, uint64(0)
+	for _, s := range b.slots {
+		if c := s.current; c != nil && c.Token == token && c.Boot == b.boot {
+			leader, born = c.PID, c.Born
+		}
+	}
+	until := time.Now().Add(killPatience)
+	for time.Now().Before(until) {
+		pids := traces(token, leader, born)
+		if len(pids) == 0 {
+			return
+		}
+		for _, p := range pids {
+			_ = syscall.Kill(p, syscall.SIGKILL)
+			_, _ = syscall.Wait4(p, nil, syscall.WNOHANG|wall, nil) // ours, if its parents died
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// finish reads what is left of the output and tells the end.
+func (b *Backend) finish(f *followed, x sweep.Exit) {
+	u := f.read(true)
+	u.Exit = &x
+	if x.Code != 0 || x.Signal != 0 {
+		u.Tail = f.tail()
+		f.classify(&x, u.Tail)
+	}
+	b.emit(u)
+}
+
+// slot is one place for a trial.
+type slot struct {
+	b    *Backend
+	dir  string
+	lock *os.File // nil: a supervisor that we did not start holds it
+
+	// Guarded by b.mu.
+	busy      bool
+	job       *followed
+	unsettled int
+	waiting   *order
+	pid       int     // of the supervisor, if it is our child
+	holds     record  // what an adopted supervisor runs
+	current   *record // what the ring says was running
+
+	write sync.Mutex // messages to the supervisor come whole, from several goroutines
+	conn  net.Conn
+	r     *bufio.Reader
+}
+
+// adoptOrLock attaches to the living supervisor of the slot, or takes its lock.
+func (s *slot) adoptOrLock() error {
+	until := time.Now().Add(5 * time.Second)
+	for {
+		ok, err := s.tryLock()
+		if err != nil || ok {
+			return err
+		}
+		if s.dial() {
+			s.busy = s.holds.Name != ""
+			if !s.busy {
+				s.listen()
+			}
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("slot %s: its lock is held, but nobody answers", s.dir)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (s *slot) tryLock() (bool, error) {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return false, err
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return false, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return false, nil
+		}
+		return false, fmt.Errorf("lock %s: %w", s.dir, err)
+	}
+	s.lock = f
+	return true, nil
+}
+
+// dial connects to the slot's supervisor and hears what it runs.
+func (s *slot) dial() bool {
+	dir, err := os.Open(s.dir)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	c, err := net.DialTimeout("unix", dirSocket(dir), time.Second)
+	if err != nil {
+		return false
+	}
+	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	r := bufio.NewReaderSize(c, 1<<12)
+	kind, body, err := receive(r)
+	if err != nil || kind != msgHello {
+		c.Close()
+		return false
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	w := wire{b: body}
+	s.holds = record{Name: w.getStr(), Token: w.getStr()}
+	s.conn, s.r = c, r
+	return true
+}
+
+// start sends an order, with a new supervisor if there is none.
+func (s *slot) start(o *order) error {
+	s.b.mu.Lock()
+	if s.unsettled >= ringRecords-1 { // its record would overwrite one that is not committed
+		s.waiting = o
+		s.b.mu.Unlock()
+		return nil
+	}
+	s.b.mu.Unlock()
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.conn != nil && send(s.conn, msgStart, o.encode()) == nil {
+		return nil
+	}
+	if err := s.spawn(); err != nil {
+		return err
+	}
+	if err := send(s.conn, msgStart, o.encode()); err != nil {
+		return err
+	}
+	s.listen()
+	return nil
+}
+
+// spawn starts the slot's supervisor.
+func (s *slot) spawn() error {
+	if s.lock == nil {
+		ok, err := s.tryLock()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("slot %s is in use", s.dir)
+		}
+	}
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|sockCloexec, 0)
+	if err != nil {
+		return err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "supervisor"), os.NewFile(uintptr(fds[1]), "trawl")
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return err
+	}
+	argv := append(append([]string(nil), s.b.o.Exe...), s.dir)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.ExtraFiles = []*os.File{theirs, s.lock}
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=2", "GOMEMLIMIT=64MiB")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	s.b.spawning.Lock()
+	err = cmd.Start()
+	s.b.spawning.Unlock()
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	s.conn, s.r = conn, bufio.NewReaderSize(conn, 1<<12)
+	s.b.mu.Lock()
+	s.pid = cmd.Process.Pid
+	s.b.mu.Unlock()
+	return cmd.Process.Release() // waited for by number, when its socket closes
+}
+
+// listen takes the supervisor's messages on a goroutine of its own.
+func (s *slot) listen() {
+	conn, r := s.conn, s.r
+	s.b.wg.Add(1)
+	go func() {
+		defer s.b.wg.Done()
+		for {
+			kind, body, err := receive(r)
+			if err != nil {
+				s.gone(conn)
+				return
+			}
+			if kind != msgExit {
+				continue
+			}
+			if rec, err := decodeRecord(body); err == nil {
+				s.exited(rec)
+			}
+		}
+	}()
+}
+
+// exited hands on the end of the slot's job and frees the slot.
+func (s *slot) exited(rec record) {
+	s.b.mu.Lock()
+	f := s.job
+	if f == nil || f.job.Name != rec.Name || f.job.Token != rec.Token {
+		if s.job == nil { // adopted, and ended before anybody asked for it
+			s.b.ended = append(s.b.ended, rec)
+			s.busy = false
+		}
+		s.b.mu.Unlock()
+		return
+	}
+	s.job = nil
+	s.unsettled++
+	s.b.mu.Unlock()
+	u := f.read(true)
+	x := rec.Exit
+	u.Exit = &x
+	if x.Code != 0 || x.Signal != 0 {
+		u.Tail = f.tail()
+		f.classify(&x, u.Tail)
+	}
+	s.b.drop(s)
+	s.b.emit(u)
+}
+
+// gone deals with the loss of the supervisor: its trial is ended and lost.
+func (s *slot) gone(conn net.Conn) {
+	select {
+	case <-s.b.done:
+		return
+	default:
+	}
+	s.write.Lock()
+	if s.conn == conn {
+		s.conn.Close()
+		s.conn = nil
+		s.wait()
+	}
+	s.write.Unlock()
+	s.lost()
+}
+
+func (s *slot) lost() {
+	s.b.mu.Lock()
+	f := s.job
+	s.job = nil
+	s.b.mu.Unlock()
+	if f == nil {
+		return
+	}
+	// A record may have been written just before the end.
+	current, ended := readRing(filepath.Join(s.dir, "ring"))
+	s.current = current
+	for _, r := range ended {
+		if r.Name == f.job.Name && r.Token == f.job.Token {
+			s.b.drop(s)
+			s.b.finish(f, r.Exit)
+			return
+		}
+	}
+	s.b.hunt(f.job.Token)
+	reapOrphans(s.b)
+	u := f.read(true)
+	now := time.Now().UnixMicro()
+	u.Exit = &sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now}
+	s.b.drop(s)
+	s.b.emit(u)
+}
+
+// reapOrphans ends what supervisors that died have left to us: children that
+// are no supervisors of ours and carry no token.
+func reapOrphans(b *Backend) {
+	b.spawning.Lock()
+	defer b.spawning.Unlock()
+	b.mu.Lock()
+	ours := map[int]bool{}
+	for _, s := range b.slots {
+		if s.pid > 0 {
+			ours[s.pid] = true
+		}
+	}
+	b.mu.Unlock()
+	for range 100 {
+		left := 0
+		for _, p := range children(os.Getpid()) {
+			st, ok := readStat(p)
+			if ours[p] || !ok || !orphan(p, st) {
+				continue
+			}
+			left++
+			for _, d := range descendants(p) {
+				_ = syscall.Kill(d, syscall.SIGKILL)
+			}
+			_ = syscall.Kill(p, syscall.SIGKILL)
+			_, _ = syscall.Wait4(p, nil, syscall.WNOHANG|wall, nil)
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// stop sends a stop order.
+func (s *slot) stop(name string, why sweep.Stop, hard bool) {
+	s.b.mu.Lock()
+	if s.waiting != nil && s.waiting.name == name { // it never reached its supervisor
+		s.waiting = nil
+		f := s.job
+		s.job, s.busy = nil, false
+		s.unsettled++
+		s.b.mu.Unlock()
+		now := time.Now().UnixMicro()
+		s.b.emit(runner.Update{Name: f.job.Name, Exit: &sweep.Exit{Code: -1, Cause: why, StartedAt: now, EndedAt: now}})
+		return
+	}
+	s.b.mu.Unlock()
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.conn != nil {
+		_ = send(s.conn, msgStop, encodeStop(name, why, hard)) // a dead supervisor is noticed by listen
+	}
+}
+
+// follow reads what the trial has said since the last time.
+func (s *slot) follow() {
+	s.b.mu.Lock()
+	f := s.job
+	s.b.mu.Unlock()
+	if f == nil {
+		return
+	}
+	u := f.read(false)
+	if len(u.Reports) > 0 || u.Note != nil {
+		s.b.emit(u)
+	}
+	if n := f.offset(); n > f.told+1<<20 {
+		f.told = n
+		w := wire{}
+		w.int(n)
+		s.write.Lock()
+		if s.conn != nil {
+			_ = send(s.conn, msgRead, w.b)
+		}
+		s.write.Unlock()
+	}
+}
+
+// wait collects a supervisor of ours that has ended, or is about to.
+func (s *slot) wait() {
+	s.b.mu.Lock()
+	pid := s.pid
+	s.pid = 0
+	s.b.mu.Unlock()
+	for pid > 0 {
+		if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
+			return
+		}
+	}
+}
+
+// close lets the supervisor go: an idle one ends.
+func (s *slot) close() {
+	s.b.mu.Lock()
+	idle := !s.busy
+	s.b.mu.Unlock()
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.conn != nil {
+		s.conn.Close()
+		if idle {
+			s.wait()
+		}
+	}
+	if s.lock != nil {
+		s.lock.Close()
+	}
+}

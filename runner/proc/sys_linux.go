@@ -1,0 +1,160 @@
+package proc
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// wall makes wait4 see children of every kind, threads of others included.
+const wall = unix.WALL
+
+// adopt makes orphans of this process's descendants its own children.
+func adopt() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// trialAttr is how a trial starts: in its own session, and dead when the
+// thread that started it ends.
+func trialAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// children returns the living children of a process, zombies included.
+func children(pid int) []int {
+	tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	var out []int
+	for _, t := range tasks {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue
+		}
+		for _, f := range bytes.Fields(b) {
+			if p, err := strconv.Atoi(string(f)); err == nil {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// descendants returns all processes below pid, but not pid.
+func descendants(pid int) []int {
+	out := children(pid)
+	for i := 0; i < len(out); i++ {
+		out = append(out, children(out[i])...)
+		if len(out) > 1<<16 {
+			break
+		}
+	}
+	return out
+}
+
+// stat are the fields of /proc/PID/stat that we look at.
+type stat struct {
+	state   byte
+	ppid    int
+	session int
+	born    uint64 // start time in clock ticks since boot
+}
+
+func readStat(pid int) (s stat, ok bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return s, false
+	}
+	i := bytes.LastIndexByte(b, ')') // the name may hold anything
+	if i < 0 {
+		return s, false
+	}
+	f := bytes.Fields(b[i+1:])
+	if len(f) < 20 {
+		return s, false
+	}
+	s.state = f[0][0]
+	s.ppid, _ = strconv.Atoi(string(f[1]))
+	s.session, _ = strconv.Atoi(string(f[3]))
+	s.born, _ = strconv.ParseUint(string(f[19]), 10, 64)
+	return s, true
+}
+
+// traces returns the living processes of an attempt: those that have its token
+// in their environment, those of its session if that is still the one noted,
+// and all below them.
+func traces(token string, leader int, born uint64) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	want := []byte("TRAWL_TOKEN=" + token)
+	self := os.Getpid()
+	var out []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == self {
+			continue
+		}
+		s, ok := readStat(pid)
+		if !ok || s.state == 'Z' {
+			continue
+		}
+		ours := leader > 0 && s.session == leader && s.born >= born
+		if !ours {
+			env, _ := os.ReadFile("/proc/" + e.Name() + "/environ")
+			ours = hasVar(env, want)
+		}
+		if ours {
+			out = append(append(out, pid), descendants(pid)...)
+		}
+	}
+	return out
+}
+
+func hasVar(env, want []byte) bool {
+	for kv := range bytes.SplitSeq(env, []byte{0}) {
+		if bytes.Equal(kv, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// punch gives the blocks of a part of a file back to the disk.
+func punch(f *os.File, from, to int64) error {
+	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, from, to-from)
+}
+
+// nextData returns the first offset from off on that is not in a hole.
+func nextData(f *os.File, off int64) int64 {
+	n, err := unix.Seek(int(f.Fd()), off, unix.SEEK_DATA)
+	if err != nil || n < off {
+		return off
+	}
+	return n
+}
+
+func maxRSS(r *syscall.Rusage) float64 { return float64(r.Maxrss) / 1024 }
+
+func bootID() string {
+	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(b))
+}
+
+// dirSocket is a path to the socket of a slot that fits the 108 bytes of a
+// socket address, however long the directory's is.
+func dirSocket(dir *os.File) string {
+	return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/sock"
+}
+
+const sockCloexec = syscall.SOCK_CLOEXEC
+
+// orphan reports whether a child of this process was left to it by a
+// supervisor: every process that we start ourselves is a supervisor, and those
+// lead the session that they were born in and still run as one.
+func orphan(pid int, s stat) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	return err == nil && !bytes.Contains(b, []byte("__supervise\x00")) && s.ppid == os.Getpid()
+}
