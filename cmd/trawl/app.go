@@ -169,9 +169,13 @@ func (a *app) read(ctx context.Context) (*results.Reader, error) {
 	return r, err
 }
 
+// groupDelay is how long a result waits for others to be synced with it. The
+// supervisors hold it meanwhile, so a kill cannot lose it.
+const groupDelay = 20 * time.Millisecond
+
 // open opens the database for writing.
 func (a *app) open(ctx context.Context, create bool) (*results.DB, error) {
-	db, err := results.Open(ctx, a.databasePath(), results.Options{Create: create, Now: a.now})
+	db, err := results.Open(ctx, a.databasePath(), results.Options{Create: create, Now: a.now, GroupDelay: groupDelay})
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ var floors = []storey{
 	{2, "sweep/sampler/samplertest", []string{gonum}},
 	{2, "sweep/pruner/prunertest", []string{gonum}},
 	{2, "runner/runnertest", nil},
+	{2, "runner/runnertest/commandtest", nil},
 	{2, "sweep/sampler", nil},
 	{2, "sweep/pruner", nil},
 	{2, "runner/loop", []string{xsync}},
@@ -95,11 +96,12 @@ var notOnFloor0 = []string{"context", "os", "log/slog"}
 var (
 	clocks       = []string{"Now", "Since", "Until"}
 	mayReadClock = map[string]string{
-		"cmd/trawl":                   "it wires the clock that all others are given",
-		"runner/proc":                 "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
-		"runner/local":                "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
-		"runner/local/bench/execloop": "a benchmark program measures itself",
-		"results/bench/drive":         "a benchmark program measures what it drives",
+		"cmd/trawl":                     "it wires the clock that all others are given",
+		"runner/runnertest/commandtest": "a law waits for real processes, under a deadline",
+		"runner/proc":                   "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
+		"runner/local":                  "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
+		"runner/local/bench/execloop":   "a benchmark program measures itself",
+		"results/bench/drive":           "a benchmark program measures what it drives",
 	}
 )
 

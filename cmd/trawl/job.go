@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,8 +162,7 @@ func emptyDir(dir string) bool {
 }
 
 // ports hands out TCP ports that were free a moment ago, each once in a long
-// while. Asking the kernel costs 20 µs, so it is asked for a base and the
-// ports above it are checked when their turn comes.
+// while.
 type ports struct {
 	mu   sync.Mutex // jobs of `trawl try` and of the loop come from different goroutines
 	last int
@@ -178,9 +176,7 @@ func (p *ports) next() int {
 			p.last = 20000 + os.Getpid()%8000
 		}
 		p.last++
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p.last))
-		if err == nil {
-			l.Close()
+		if portFree(p.last) {
 			break
 		}
 	}

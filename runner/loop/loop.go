@@ -356,6 +356,11 @@ func (l *loop) fill(ctx context.Context) error {
 	if free <= 0 || l.drain || l.paused || !l.diskOK() {
 		return nil
 	}
+	if l.Planner.Looks() && len(l.tails) > 0 { // it is told what is synced: wait for that
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
 	var events []sweep.Event
 	var start []*live
 	for free > 0 && len(l.queue) > 0 {

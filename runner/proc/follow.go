@@ -27,6 +27,8 @@ const maxBatch = 20_000
 
 // followed is a job whose output is read as it comes.
 type followed struct {
+	// order is held from a read to its update, so that none follows the last.
+	order  sync.Mutex
 	mu     sync.Mutex // the poller and the end of the job read; a message would make the end wait for a poll
 	job    runner.Job
 	parser *metric.Parser
@@ -92,6 +94,17 @@ func (f *followed) read(last bool) runner.Update {
 		f.log.close()
 		f.file.close()
 	}
+	return u
+}
+
+// last reads what is left and makes the update that ends the job.
+func (f *followed) last(x sweep.Exit) runner.Update {
+	u := f.read(true)
+	if x.Code != 0 || x.Signal != 0 {
+		u.Tail = f.tail()
+		f.classify(&x, u.Tail)
+	}
+	u.Exit = &x
 	return u
 }
 

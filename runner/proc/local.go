@@ -111,31 +111,58 @@ func New(o Options) (*Backend, error) {
 // Updates is the news of all jobs.
 func (b *Backend) Updates() <-chan runner.Update { return b.updates }
 
-// Start prepares the trial's directory and hands the job to a free slot.
+// Start hands the job to a free slot. The directory is made and the order sent
+// on a goroutine of its own, so that the loop can start the next trial.
 func (b *Backend) Start(_ context.Context, job runner.Job) error {
 	s, err := b.free()
 	if err != nil {
 		return err
 	}
-	if err := prepare(job); err != nil {
-		now := time.Now().UnixMicro()
-		b.drop(s)
-		b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
-		return nil
-	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.jobs[job.Name] != nil {
-		b.mu.Unlock()
-		b.drop(s)
-		return fmt.Errorf("proc: job %s runs already", job.Name)
+		s.busy = false
+		return fmt.Errorf("local: job %s runs already", job.Name)
 	}
 	b.jobs[job.Name] = s
-	s.job = newFollowed(job, b.o.Patterns)
-	b.mu.Unlock()
-	if err := s.start(b.order(job)); err != nil {
-		return fmt.Errorf("start a supervisor: %w", err)
-	}
+	s.job, s.starting, s.asked = newFollowed(job, b.o.Patterns), true, nil
+	b.wg.Add(1)
+	go func() {
+		defer b.wg.Done()
+		s.launch(job)
+	}()
 	return nil
+}
+
+// launch makes the trial's directory and gives the job to the supervisor.
+func (s *slot) launch(job runner.Job) {
+	err := prepare(job)
+	if err == nil {
+		err = s.start(s.b.order(job))
+	}
+	s.b.mu.Lock()
+	s.starting = false
+	asked := s.asked
+	if err != nil {
+		s.job = nil
+		s.unsettled++
+	}
+	s.b.mu.Unlock()
+	if err != nil {
+		now := time.Now().UnixMicro()
+		s.b.drop(s)
+		s.b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
+		return
+	}
+	if asked != nil {
+		s.stop(job.Name, asked.why, asked.hard)
+	}
+}
+
+// stopAsked is a stop that came before the job had reached its supervisor.
+type stopAsked struct {
+	why  sweep.Stop
+	hard bool
 }
 
 func (b *Backend) order(job runner.Job) *order {
@@ -401,13 +428,9 @@ func (b *Backend) hunt(token string) {
 
 // finish reads what is left of the output and tells the end.
 func (b *Backend) finish(f *followed, x sweep.Exit) {
-	u := f.read(true)
-	u.Exit = &x
-	if x.Code != 0 || x.Signal != 0 {
-		u.Tail = f.tail()
-		f.classify(&x, u.Tail)
-	}
-	b.emit(u)
+	f.order.Lock()
+	defer f.order.Unlock()
+	b.emit(f.last(x))
 }
 
 // slot is one place for a trial.
@@ -421,6 +444,8 @@ type slot struct {
 	job       *followed
 	unsettled int
 	waiting   *order
+	starting  bool // the job is on its way to the supervisor
+	asked     *stopAsked
 	pid       int     // of the supervisor, if it is our child
 	holds     record  // what an adopted supervisor runs
 	current   *record // what the ring says was running
@@ -598,13 +623,9 @@ func (s *slot) exited(rec record) {
 	s.job = nil
 	s.unsettled++
 	s.b.mu.Unlock()
-	u := f.read(true)
-	x := rec.Exit
-	u.Exit = &x
-	if x.Code != 0 || x.Signal != 0 {
-		u.Tail = f.tail()
-		f.classify(&x, u.Tail)
-	}
+	f.order.Lock()
+	defer f.order.Unlock()
+	u := f.last(rec.Exit)
 	s.b.drop(s)
 	s.b.emit(u)
 }
@@ -646,9 +667,10 @@ func (s *slot) lost() {
 	}
 	s.b.hunt(f.job.Token)
 	reapOrphans(s.b)
-	u := f.read(true)
 	now := time.Now().UnixMicro()
-	u.Exit = &sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now}
+	f.order.Lock()
+	defer f.order.Unlock()
+	u := f.last(sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now})
 	s.b.drop(s)
 	s.b.emit(u)
 }
@@ -690,6 +712,11 @@ func reapOrphans(b *Backend) {
 // stop sends a stop order.
 func (s *slot) stop(name string, why sweep.Stop, hard bool) {
 	s.b.mu.Lock()
+	if s.starting {
+		s.asked = &stopAsked{why, hard || s.asked != nil && s.asked.hard}
+		s.b.mu.Unlock()
+		return
+	}
 	if s.waiting != nil && s.waiting.name == name { // it never reached its supervisor
 		s.waiting = nil
 		f := s.job
@@ -716,10 +743,12 @@ func (s *slot) follow() {
 	if f == nil {
 		return
 	}
+	f.order.Lock()
 	u := f.read(false)
 	if len(u.Reports) > 0 || u.Note != nil {
 		s.b.emit(u)
 	}
+	f.order.Unlock()
 	if n := f.offset(); n > f.told+1<<20 {
 		f.told = n
 		w := wire{}

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trawl-sweep/trawl/runner"
-	"github.com/trawl-sweep/trawl/runner/runnertest"
+	"github.com/trawl-sweep/trawl/runner/runnertest/commandtest"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -50,7 +50,8 @@ func hold(dir, script string) {
 }
 
 func shell(dir string, id sweep.TrialID, script string) runner.Job {
-	j := runnertest.Job(dir, id)
+	j := runner.Job{Name: fmt.Sprintf("t%04d.1", id), Trial: id, Attempt: 1, Token: fmt.Sprintf("token-%s-%d", filepath.Base(dir), id),
+		Dir: dir, TrialDir: filepath.Join(dir, fmt.Sprint(id)), Params: []byte("{}"), Grace: 2 * time.Second}
 	j.Argv = []string{"sh", "-c", script}
 	j.Env = os.Environ()
 	return j
@@ -67,15 +68,36 @@ func backend(t *testing.T, dir string, patterns ...string) *Backend {
 }
 
 func TestLaws(t *testing.T) {
-	dir := ""
-	runnertest.Run(t, func(t *testing.T) runner.Backend {
-		dir = t.TempDir()
-		return backend(t, dir)
-	}, runnertest.Jobs{
-		Quick: func(id sweep.TrialID) runner.Job { return shell(dir, id, `echo '{"loss":0.5}'`) },
-		Slow:  func(id sweep.TrialID) runner.Job { return shell(dir, id, `echo '{"loss":0.5}'; exec sleep 300`) },
+	commandtest.Run(t, func(t *testing.T) (runner.Backend, func() runner.Backend) {
+		dir := t.TempDir()
+		return backend(t, dir), func() runner.Backend { return backend(t, dir) }
 	})
 }
+
+// await reads updates until the job has ended; all are kept in seen.
+func await(t *testing.T, b runner.Backend, name string, seen map[string][]runner.Update) *sweep.Exit {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		for _, u := range seen[name] {
+			if u.Exit != nil {
+				return u.Exit
+			}
+		}
+		select {
+		case u, ok := <-b.Updates():
+			if !ok {
+				t.Fatalf("updates closed before %s ended", name)
+			}
+			seen[u.Name] = append(seen[u.Name], u)
+		case <-deadline:
+			t.Fatalf("%s did not end within %s", name, patience)
+		}
+	}
+}
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
 
 // runOne runs a job to its end and returns its reports and how it ended.
 func runOne(t *testing.T, b *Backend, j runner.Job) ([]sweep.Report, *sweep.Exit) {
@@ -84,7 +106,7 @@ func runOne(t *testing.T, b *Backend, j runner.Job) ([]sweep.Report, *sweep.Exit
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	x := runnertest.Await(t, b, j.Name, seen)
+	x := await(t, b, j.Name, seen)
 	b.Settled(j.Name)
 	var out []sweep.Report
 	for _, u := range seen[j.Name] {
@@ -217,7 +239,7 @@ func TestSupervisorKilled(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if x := runnertest.Await(t, b, j.Name, seen); x.Class != sweep.ClassLost {
+	if x := await(t, b, j.Name, seen); x.Class != sweep.ClassLost {
 		t.Errorf("got exit %+v, want class lost", *x)
 	}
 	if left := alive(marker); len(left) > 0 {
@@ -260,7 +282,7 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 // awaitFile waits until a file is there: a trial says that it has come so far.
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	for until := time.Now().Add(runnertest.Patience); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
 			return
 		}
@@ -283,7 +305,7 @@ func TestReattach(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	if x := runnertest.Await(t, b, j.Name, seen); x.Code != 0 {
+	if x := await(t, b, j.Name, seen); x.Code != 0 {
 		t.Errorf("got exit %+v, want 0", *x)
 	}
 	if got := losses(seen[j.Name]); got != "1 2" {
@@ -318,7 +340,7 @@ func TestEndedAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	if x := runnertest.Await(t, b, j.Name, seen); x.Code != 5 {
+	if x := await(t, b, j.Name, seen); x.Code != 5 {
 		t.Errorf("got exit %+v, want 5", *x)
 	}
 	if got := losses(seen[j.Name]); got != "3" {

@@ -52,6 +52,7 @@ type supervisor struct {
 type running struct {
 	*order
 	pid      int
+	ticks    uint64 // when it began, as /proc counts: nothing of it is older
 	log      *os.File
 	began    time.Time
 	cause    sweep.Stop
@@ -233,7 +234,7 @@ func (s *supervisor) begin(body []byte) {
 		return // trawl and its supervisor are one binary: this cannot come
 	}
 	now := time.Now()
-	s.job = &running{order: o, began: now, grown: now}
+	s.job = &running{order: o, began: now, grown: now, ticks: bootTicks()}
 	if o.timeout > 0 {
 		s.job.deadline = now.Add(o.timeout)
 	}
@@ -369,9 +370,8 @@ func (s *supervisor) write(r record) {
 
 // note writes down what runs, for a trawl that finds us dead.
 func (s *supervisor) note(pid int) {
-	st, _ := readStat(pid)
 	j := s.job
-	b := record{Name: j.name, Token: j.token, Boot: j.boot, PID: pid, Born: st.born}.encode()
+	b := record{Name: j.name, Token: j.token, Boot: j.boot, PID: pid, Born: j.ticks}.encode()
 	_, _ = s.ring.WriteAt(b, 0)
 }
 

@@ -158,3 +158,13 @@ func orphan(pid int, s stat) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	return err == nil && !bytes.Contains(b, []byte("__supervise\x00")) && s.ppid == os.Getpid()
 }
+
+// bootTicks is the time since boot in the ticks of /proc, of which user space
+// sees 100 in a second on every architecture that Go knows.
+func bootTicks() uint64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return uint64(ts.Nano() / 1e7)
+}

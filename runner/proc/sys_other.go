@@ -47,3 +47,5 @@ func dirSocket(dir *os.File) string { return filepath.Join(dir.Name(), "sock") }
 const sockCloexec = 0
 
 func orphan(int, stat) bool { return false }
+
+func bootTicks() uint64 { return 0 }

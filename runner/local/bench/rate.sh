@@ -43,11 +43,11 @@ timed() { # timed NAME CMD…: appends the rate to NAME.rates
 }
 with_parallel() { seq "$trials" | SHELL=/bin/sh parallel --will-cite -j2 -N0 -q --joblog "$dir/joblog" sh -c "$line"; }
 with_loop() { "$dir/execloop" -n "$trials" -j 2 sh -c "$line"; }
-with_trawl() { (cd "$dir/work" && "$dir/trawl" run -j 2 ../sweep.yaml --db "$dir/work/trawl.db"); }
-finished() { "$dir/trawl" trials rate --db "$dir/work/trawl.db" --json | awk '{ n += gsub(/"state": *"finished"/, "") } END { print n + 0 }'; }
+with_trawl() { (cd "$dir/work$pass" && "$dir/trawl" run -j 2 ../sweep.yaml --db "$dir/work$pass/trawl.db"); }
+finished() { "$dir/trawl" trials rate --db "$dir/work$pass/trawl.db" --json | awk '{ n += gsub(/"state": *"finished"/, "") } END { print n + 0 }'; }
 
 for pass in $(seq "$passes"); do
-  rm -rf "$dir/work" && mkdir "$dir/work"
+  mkdir "$dir/work$pass" # nothing is removed between passes: ext4 creates files slowly just after
   timed parallel with_parallel
   timed trawl with_trawl
   timed loop with_loop
