@@ -12,7 +12,11 @@ import (
 // with one report, and its share of a group commit. cpu/op would be less where
 // the disk is waited for.
 func BenchmarkTrial(b *testing.B) {
-	_, s := newStore(b, testSpec("bench"))
+	db, err := Open(b.Context(), filepath.Join(b.TempDir(), "trawl.db"), Options{Create: true, Now: clock()})
+	must(b, err)
+	defer db.Close()
+	s := claim(b, db, testSpec("bench"))
+	defer s.Close()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -85,10 +89,10 @@ func BenchmarkLeaderboard(b *testing.B) {
 // fill makes n finished trials at once.
 func fill(c *conn, id int64, n int) error {
 	return c.text(fmt.Sprintf(`create temp table ids as with recursive a(i) as (select 1 union all select i + 1 from a where i < %[2]d) select i from a;
-insert into main.t_points (sweep, id, key, trial, planned, n, mean, score)
-select %[1]d, i, '{"lr":' || i / 1e6 || '}', i, 1, 1, (i * 7919) %% 1000003, (i * 7919) %% 1000003 from ids;
-insert into main.t_trials (sweep, id, point, repeat, seed, revision, proposal, params, state, active, objective, kind, step, attempts, first_seq, last_seq)
-select %[1]d, i, i, 1, 0, 1, i - 1, '{"lr":' || i / 1e6 || ',"opt":"sgd","units":' || i || '}', 'finished', 0, cast((i * 7919) %% 1000003 as real), 0, 0, 1, i, i from ids;
+insert into main.t_points (sweep, id, trial, planned, n, mean, score)
+select %[1]d, i, i, 1, 1, (i * 7919) %% 1000003, (i * 7919) %% 1000003 from ids;
+insert into main.t_trials (sweep, id, point, planned, repeat, seed, revision, proposal, params, state, active, objective, kind, step, attempts, first_seq, last_seq)
+select %[1]d, i, i, 1, 1, 0, 1, i - 1, '{"lr":' || i / 1e6 || ',"opt":"sgd","units":' || i || '}', 'finished', 0, cast((i * 7919) %% 1000003 as real), 0, 0, 1, i, i from ids;
 insert into main.t_wide_%[1]d (trial, lr, opt, units) select i, i / 1e6, 'sgd', i from ids;
 update main.t_sweeps set finished = %[2]d where id = %[1]d;
 drop table ids;`, id, n))

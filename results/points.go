@@ -38,21 +38,27 @@ func (l *live) counts() bool {
 func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // settle counts the end of a trial in its point and sweep.
-func (p *projector) settle(l *live, d int64) error {
-	p.count(l.state, d)
-	if !l.counts() {
-		return p.countPoint(l, d)
-	}
-	if l.planned == 1 && len(p.goals) == 1 {
+func (p *projector) settle(l *live) error {
+	p.count(l.state, 1)
+	if l.counts() && l.planned == 1 && len(p.goals) == 1 {
 		// By far the most common: the only run of the point, in one statement.
-		res, err := p.c.exec(`update t_points set n = 1, mean = ?, m2 = 0, score = ?
-where sweep = ? and id = ? and n = 0 and planned = 1`, l.objective, p.goals[0].Score(l.objective), p.sweep, l.point)
+		res, err := p.c.exec(`insert into t_points (sweep, id, trial, planned, n, mean, score) values (?, ?, ?, 1, 1, ?, ?)
+on conflict (sweep, id) do nothing`, p.sweep, l.point, int64(l.id), l.objective, p.goals[0].Score(l.objective))
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
+	}
+	_, err := p.c.exec(`insert into t_points (sweep, id, trial, planned) values (?, ?, ?, ?)
+on conflict (sweep, id) do update set planned = max(planned, excluded.planned), trial = min(trial, excluded.trial)`,
+		p.sweep, l.point, int64(l.id), l.planned)
+	if err != nil {
+		return err
+	}
+	if !l.counts() {
+		return p.countPoint(l, 1)
 	}
 	s, others, err := p.sample(l.point)
 	if err != nil {

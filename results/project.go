@@ -38,6 +38,7 @@ type live struct {
 	id        sweep.TrialID
 	point     int64
 	planned   int64
+	params    string
 	state     sweep.State
 	class     sweep.Class
 	reason    string
@@ -46,16 +47,12 @@ type live struct {
 	step      int64
 	others    []float64
 	attempt   int
-	began     int64 // start of the running attempt
-	started   int64 // of the first; 0: never
 	ended     int64
-	exit      sweep.Exit
-	exited    bool
-	seconds   float64
-	cpu, rss  float64
-	dir, mark string
+	mark      string
 	first     int64 // seq
 	last      int64
+	start     int64 // seq of the latest start
+	begunAt   int64 // and its time
 
 	proposed *sweep.Proposed // not in the table yet
 	touched  bool
@@ -171,7 +168,8 @@ func (p *projector) apply(f fact) error {
 	p.touch(l)
 	switch e := f.event.(type) {
 	case *sweep.Started:
-		return p.start(f, l, e)
+		p.start(f, l, e)
+		return nil
 	case *sweep.Stopping:
 		l.reason = e.Reason
 		return nil
@@ -187,74 +185,63 @@ func (p *projector) propose(f fact, e *sweep.Proposed) error {
 	if p.live[e.Trial] != nil {
 		return fmt.Errorf("trial %d: proposed twice", e.Trial)
 	}
-	l := &live{id: e.Trial, point: int64(e.PointID), planned: int64(max(1, e.Planned)), state: sweep.Queued,
+	l := &live{id: e.Trial, point: int64(e.PointID), planned: int64(max(1, e.Planned)), params: e.Params, state: sweep.Queued,
 		first: f.seq, last: f.seq, proposed: e, known: true}
 	p.live[e.Trial] = l
 	p.touch(l)
-	_, err := p.c.exec(`insert into t_points (sweep, id, key, trial, planned) values (?, ?, ?, ?, ?)
-on conflict (sweep, id) do update set planned = excluded.planned, trial = min(trial, excluded.trial),
-  score = case when n >= excluded.planned then score end where planned <> excluded.planned or trial > excluded.trial`,
-		p.sweep, l.point, e.Key, int64(e.Trial), l.planned)
-	if err != nil {
-		return err
+	if l.planned == 1 {
+		return nil
 	}
-	return p.cols.insert(p.c, e.Trial, e.Params)
-}
-
-func (p *projector) start(f fact, l *live, e *sweep.Started) error {
-	l.state, l.class, l.reason, l.attempt, l.began, l.dir = sweep.Running, "", "", e.Attempt, f.at, e.Dir
-	if l.started == 0 {
-		l.started = f.at
-	}
-	_, err := p.c.exec(`insert into t_attempts (sweep, trial, attempt, state, token, host, boot, dir, argv, slot, started_at)
-values (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)
-on conflict (sweep, trial, attempt) do update set state = 'running', token = excluded.token, host = excluded.host,
-  boot = excluded.boot, dir = excluded.dir, argv = excluded.argv, slot = excluded.slot, started_at = excluded.started_at`,
-		p.sweep, int64(e.Trial), int64(e.Attempt), e.Token, e.Host, e.Boot, e.Dir, e.Argv, int64(e.Slot), f.at)
+	// More repeats than before: the point ranks again when they finished.
+	_, err := p.c.exec(`update t_points set planned = ?1, score = case when n >= ?1 then score end where sweep = ?2 and id = ?3 and planned < ?1`,
+		l.planned, p.sweep, l.point)
 	return err
 }
 
+func (p *projector) start(f fact, l *live, e *sweep.Started) {
+	l.state, l.class, l.reason, l.attempt = sweep.Running, "", "", e.Attempt
+	l.start, l.begunAt = f.seq, f.at
+}
+
 func (p *projector) end(f fact, l *live, e *sweep.Ended) error {
-	began, ended := e.Exit.StartedAt, e.Exit.EndedAt
-	if began == 0 {
-		began = l.began
-	}
+	ended := e.Exit.EndedAt
 	if ended == 0 {
 		ended = f.at
 	}
-	if began == 0 {
-		began = ended // it never ran
-	}
 	if e.Attempt > 0 {
-		took := max(0, ended-began)
-		l.seconds += float64(took) / 1e6
-		l.cpu += orZero(e.Exit.CPUSeconds)
-		l.rss = max(l.rss, orZero(e.Exit.MaxRSSMB))
-		p.counts.time += took
-		if err := p.endAttempt(e, began, ended); err != nil {
+		if err := p.endAttempt(f, l, e, ended); err != nil {
 			return err
 		}
 	}
 	before := l.state
-	l.state, l.class, l.reason, l.ended, l.exit, l.exited = e.State, e.Class, e.Reason, ended, e.Exit, e.Attempt > 0
+	l.state, l.class, l.reason, l.ended = e.State, e.Class, e.Reason, ended
 	l.objective, l.has, l.step, l.others = e.Objective, e.HasObjective, e.ObjectiveStep, e.Others
 	p.counts.changed, p.counts.at = true, max(p.counts.at, f.at)
 	if before.Settled() || !l.state.Settled() {
 		return nil
 	}
-	if err := p.settle(l, 1); err != nil {
+	if err := p.settle(l); err != nil {
 		return err
 	}
 	return p.widen(l)
 }
 
-func (p *projector) endAttempt(e *sweep.Ended, began, ended int64) error {
-	_, err := p.c.exec(`update t_attempts set state = ?, class = ?, requeue = ?, reason = ?, started_at = ?, ended_at = ?,
-  exit_code = ?, exit_signal = ?, cause = ?, message = ?, cpu_seconds = ?, max_rss_mb = ?
-where sweep = ? and trial = ? and attempt = ?`,
-		string(e.State), string(e.Class), string(e.Requeue), e.Reason, began, ended,
-		int64(e.Exit.Code), int64(e.Exit.Signal), string(e.Exit.Cause), e.Exit.Message,
-		orZero(e.Exit.CPUSeconds), orZero(e.Exit.MaxRSSMB), p.sweep, int64(e.Trial), int64(e.Attempt))
+func (p *projector) endAttempt(f fact, l *live, e *sweep.Ended, ended int64) error {
+	var start driver.Value
+	began := e.Exit.StartedAt
+	if l.start > 0 {
+		start = l.start
+		if began == 0 {
+			began = l.begunAt
+		}
+	}
+	if began == 0 {
+		began = ended
+	}
+	p.counts.time += max(0, ended-began)
+	_, err := p.c.exec(`insert or replace into t_attempts (sweep, trial, attempt, start_seq, end_seq, started_at, ended_at, exit_code, exit_signal, cpu_seconds, max_rss_mb)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.sweep, int64(e.Trial), int64(e.Attempt), start, f.seq, began, max(began, ended),
+		int64(e.Exit.Code), int64(e.Exit.Signal), orZero(e.Exit.CPUSeconds), orZero(e.Exit.MaxRSSMB))
 	return err
 }
 
@@ -269,7 +256,7 @@ func (p *projector) requeue(f fact, l *live, e *sweep.Requeued) error {
 	if err := p.unsettle(&was); err != nil {
 		return err
 	}
-	return p.cols.clear(p.c, l.id)
+	return p.cols.remove(p.c, l.id)
 }
 
 // count adds to a counter of the sweep.
@@ -300,22 +287,19 @@ func (p *projector) trial(id sweep.TrialID) (*live, error) {
 	if l := p.live[id]; l != nil {
 		return l, nil
 	}
-	r, ok, err := p.c.row(`select t.point, p.planned, t.state, t.class, t.reason, t.objective, t.kind, t.step, t.others, t.attempts,
-  t.started_at, t.ended_at, t.exit_code, t.exit_signal, t.seconds, t.cpu_seconds, t.max_rss_mb, t.dir, t.mark, t.first_seq, t.last_seq,
-  (select a.started_at from t_attempts a where a.sweep = t.sweep and a.trial = t.id and a.attempt = t.attempts)
-from t_trials t left join t_points p on p.sweep = t.sweep and p.id = t.point where t.sweep = ? and t.id = ?`, p.sweep, int64(id))
+	r, ok, err := p.c.row(`select t.point, t.planned, t.params, t.state, t.class, t.reason, t.objective, t.kind, t.step, t.others, t.attempts,
+  t.ended_at, t.mark, t.first_seq, t.last_seq, t.start_seq, j.at
+from t_trials t left join t_journal j on j.seq = t.start_seq where t.sweep = ? and t.id = ?`, p.sweep, int64(id))
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, fmt.Errorf("trial %d: %w", id, ErrNoTrial)
 	}
-	l := &live{id: id, point: asInt(r[0]), planned: asInt(r[1]), state: sweep.State(asText(r[2])), class: sweep.Class(asText(r[3])),
-		reason: asText(r[4]), objective: unkind(r[5], r[6]), has: r[6] != nil, step: asInt(r[7]), attempt: int(asInt(r[9])),
-		started: asInt(r[10]), ended: asInt(r[11]), exited: r[12] != nil, seconds: asFloat(r[14]), cpu: asFloat(r[15]), rss: asFloat(r[16]),
-		dir: asText(r[17]), mark: asText(r[18]), first: asInt(r[19]), last: asInt(r[20]), began: asInt(r[21])}
-	l.exit.Code, l.exit.Signal = int(asInt(r[12])), int(asInt(r[13]))
-	if l.others, err = parseNumbers(asText(r[8])); err != nil {
+	l := &live{id: id, point: asInt(r[0]), planned: asInt(r[1]), params: asText(r[2]), state: sweep.State(asText(r[3])), class: sweep.Class(asText(r[4])),
+		reason: asText(r[5]), objective: unkind(r[6], r[7]), has: r[7] != nil, step: asInt(r[8]), attempt: int(asInt(r[10])),
+		ended: asInt(r[11]), mark: asText(r[12]), first: asInt(r[13]), last: asInt(r[14]), start: asInt(r[15]), begunAt: asInt(r[16])}
+	if l.others, err = parseNumbers(asText(r[9])); err != nil {
 		return nil, fmt.Errorf("trial %d: objectives: %w", id, err)
 	}
 	p.live[id] = l
@@ -369,7 +353,21 @@ func (p *projector) flushTrials() error {
 }
 
 func (p *projector) writeTrial(l *live) error {
-	var objective, kind, step, others, started, ended, exit, signal driver.Value
+	var start driver.Value
+	if l.start > 0 {
+		start = l.start
+	}
+	if e := l.proposed; e != nil {
+		_, err := p.c.exec(`insert into t_trials (sweep, id, point, planned, repeat, seed, revision, proposal, params, state, active, attempts, first_seq, last_seq, start_seq)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)`,
+			p.sweep, int64(l.id), l.point, l.planned, int64(e.Repeat), e.Seed, int64(e.Revision), e.Proposal, e.Params,
+			string(l.active()), int64(l.attempt), l.first, l.last, start)
+		l.proposed = nil
+		if err != nil || l.state == l.active() && l.reason == "" && l.mark == "" {
+			return err
+		}
+	}
+	var objective, kind, step, others, ended driver.Value
 	if l.has {
 		objective, kind = kinded(l.objective)
 		step = l.step
@@ -377,35 +375,22 @@ func (p *projector) writeTrial(l *live) error {
 			others = formatNumbers(l.others)
 		}
 	}
-	if l.started > 0 {
-		started = l.started
-	}
-	if l.ended > 0 && l.state.Settled() {
-		ended = l.ended
-	}
-	if l.exited {
-		exit, signal = int64(l.exit.Code), int64(l.exit.Signal)
-	}
 	active := int64(1)
 	if l.state.Settled() {
-		active = 0
-	}
-	if e := l.proposed; e != nil {
-		l.proposed = nil
-		_, err := p.c.exec(`insert into t_trials (sweep, id, point, repeat, seed, revision, proposal, params, state, active, class, reason,
-  objective, kind, step, others, attempts, exit_code, exit_signal, seconds, cpu_seconds, max_rss_mb, started_at, ended_at, dir, mark, first_seq, last_seq)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			p.sweep, int64(l.id), l.point, int64(e.Repeat), e.Seed, int64(e.Revision), e.Proposal, e.Params, string(l.state), active,
-			string(l.class), l.reason, objective, kind, step, others, int64(l.attempt), exit, signal, l.seconds, l.cpu, l.rss,
-			started, ended, l.dir, l.mark, l.first, l.last)
-		return err
+		ended, active = l.ended, 0
 	}
 	_, err := p.c.exec(`update t_trials set state = ?, active = ?, class = ?, reason = ?, objective = ?, kind = ?, step = ?, others = ?,
-  attempts = ?, exit_code = ?, exit_signal = ?, seconds = ?, cpu_seconds = ?, max_rss_mb = ?, started_at = ?, ended_at = ?, dir = ?, mark = ?, last_seq = ?
-where sweep = ? and id = ?`,
-		string(l.state), active, string(l.class), l.reason, objective, kind, step, others, int64(l.attempt), exit, signal,
-		l.seconds, l.cpu, l.rss, started, ended, l.dir, l.mark, l.last, p.sweep, int64(l.id))
+  attempts = ?, ended_at = ?, mark = ?, last_seq = ?, start_seq = ? where sweep = ? and id = ?`,
+		string(l.state), active, string(l.class), l.reason, objective, kind, step, others, int64(l.attempt), ended, l.mark, l.last, start, p.sweep, int64(l.id))
 	return err
+}
+
+// active is the state to insert: the insert has no columns for an end.
+func (l *live) active() sweep.State {
+	if l.state.Settled() || l.has {
+		return sweep.Queued
+	}
+	return l.state
 }
 
 // kinded splits a float into what SQL can hold: a value or null, and its kind.

@@ -209,9 +209,9 @@ type SweepRow struct {
 
 const sweepColumns = `select s.id, s.name, s.description, s.method, s.metric, s.goal, s.state, s.revision,
   coalesce((select max(t.id) from t_trials t where t.sweep = s.id), 0),
-  (select count(*) from t_trials t where t.sweep = s.id and t.active = 1 and t.state = 'queued'),
-  (select count(*) from t_trials t where t.sweep = s.id and t.active = 1 and t.state = 'running'),
-  (select count(*) from t_trials t where t.sweep = s.id and t.active = 1 and t.state = 'paused'),
+  (select count(*) from t_trials t indexed by t_trials_active where t.sweep = s.id and t.active = 1 and t.state = 'queued'),
+  (select count(*) from t_trials t indexed by t_trials_active where t.sweep = s.id and t.active = 1 and t.state = 'running'),
+  (select count(*) from t_trials t indexed by t_trials_active where t.sweep = s.id and t.active = 1 and t.state = 'paused'),
   s.finished, s.failed, s.pruned, s.diverged, s.killed, p.mean, p.trial, s.created_at, s.last_at, s.trial_time / 1e6,
   s.dir, s.runs_dir, (select group_concat(json_extract(value, '$.name'), char(10)) from json_each(s.objectives)), s.repeat_param, s.digest, s.doc
 from t_sweeps s left join t_points p on p.sweep = s.id and p.id =

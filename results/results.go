@@ -92,8 +92,10 @@ func (db *DB) Reader() *Reader { return db.reader }
 // Close writes what is queued, waits for it, and closes the file. Stores that
 // were claimed should be closed before.
 func (db *DB) Close() error {
-	err := db.w.close()
-	return errors.Join(err, db.reader.Close())
+	// The connection that writes is the last one, for the last one to close
+	// moves the log into the file, and readers cannot.
+	err := db.reader.Close()
+	return errors.Join(err, db.w.close())
 }
 
 // do runs fn on the goroutine that owns the connection, in a transaction. It

@@ -171,14 +171,13 @@ func (l *live) appendSeries(values []driver.Value, sweepID int64) []driver.Value
 	return values
 }
 
-// widen writes the metrics of an ended trial to its wide row: their values at
-// the step of the objective, else the last before it; without an objective the
-// last.
+// widen writes the wide row of an ended trial, with the metrics' values at the
+// step of the objective, else the last before it; without an objective the last.
 func (p *projector) widen(l *live) error {
 	if err := p.loadSeries(l); err != nil {
 		return err
 	}
-	values := make(map[*column]driver.Value, len(l.series))
+	values := make([]cell, 0, len(l.series))
 	for _, s := range l.series {
 		if s.col.col == "" {
 			continue
@@ -194,10 +193,10 @@ func (p *projector) widen(l *live) error {
 			}
 		}
 		if ok && isFinite(v) {
-			values[s.col] = v
+			values = append(values, cell{s.col, v})
 		}
 	}
-	return p.cols.update(p.c, l.id, values)
+	return p.cols.insert(p.c, l.id, l.params, values)
 }
 
 // A point is a report that counts.

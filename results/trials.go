@@ -73,9 +73,8 @@ type Filter struct {
 
 const trialColumns = `select t.id, t.point, t.repeat, t.seed, t.revision, t.proposal, t.params, t.state, t.class, t.reason,
   t.objective, t.kind, t.step, t.others, t.attempts, t.exit_code, t.exit_signal, t.seconds, t.cpu_seconds, t.max_rss_mb,
-  t.started_at, t.ended_at, t.dir,
-  (select a.started_at from t_attempts a where a.sweep = t.sweep and a.trial = t.id and a.attempt = t.attempts)
-from t_trials t `
+  t.started_at, t.ended_at, t.dir, t.begun_at
+from t_history t `
 
 func trialRow(name string, r []driver.Value) (TrialRow, error) {
 	t := TrialRow{Sweep: name, ID: sweep.TrialID(asInt(r[0])), Point: sweep.PointID(asInt(r[1])), Repeat: int(asInt(r[2])),
@@ -150,6 +149,19 @@ func (r *Reader) filter(ctx context.Context, s SweepRow, f Filter) (string, []dr
 	return q.String(), args, nil
 }
 
+// AllRows is the query of all rows of the view "NAME/all" for which where
+// holds, by trial; "" selects all.
+func AllRows(name, where string) (string, error) {
+	q := "select * from " + quote(name+"/all")
+	if where != "" {
+		if err := oneExpression(where); err != nil {
+			return "", err
+		}
+		q += " where (\n" + where + "\n)"
+	}
+	return q + " order by trial", nil
+}
+
 // matching returns the trials for which where holds, as a JSON list.
 func (r *Reader) matching(ctx context.Context, name, where string) (string, error) {
 	if err := oneExpression(where); err != nil {
@@ -199,7 +211,8 @@ func (r *Reader) Running(ctx context.Context, which string) ([]TrialRow, error) 
 		return nil, err
 	}
 	out := []TrialRow{}
-	err = r.each(ctx, trialColumns+"where t.sweep = ? and t.active = 1 and t.state = 'running' order by t.id", []driver.Value{s.ID}, func(row []driver.Value) error {
+	err = r.each(ctx, trialColumns+`where t.sweep = ?1 and t.id in
+(select a.id from t_trials a indexed by t_trials_active where a.sweep = ?1 and a.active = 1 and a.state = 'running') order by t.id`, []driver.Value{s.ID}, func(row []driver.Value) error {
 		t, err := trialRow(s.Name, row)
 		out = append(out, t)
 		return err
@@ -306,7 +319,7 @@ func (r *Reader) Attempts(ctx context.Context, which string, id sweep.TrialID) (
 	}
 	out := []AttemptRow{}
 	err = r.each(ctx, `select trial, attempt, state, class, requeue, reason, host, token, boot, dir, argv, slot, started_at, ended_at,
-  exit_code, exit_signal, cause, message, cpu_seconds, max_rss_mb from t_attempts where sweep = ?`+q+" order by trial, attempt", args, func(r []driver.Value) error {
+  exit_code, exit_signal, cause, message, cpu_seconds, max_rss_mb from t_runs where sweep = ?`+q+" order by trial, attempt", args, func(r []driver.Value) error {
 		out = append(out, AttemptRow{sweep.TrialID(asInt(r[0])), int(asInt(r[1])), asText(r[2]), sweep.Class(asText(r[3])), sweep.Requeue(asText(r[4])),
 			asText(r[5]), asText(r[6]), asText(r[7]), asText(r[8]), asText(r[9]), asText(r[10]), int(asInt(r[11])), stampPtr(r[12]), stampPtr(r[13]),
 			asIntPtr(r[14]), asIntPtr(r[15]), asText(r[16]), asText(r[17]), asFloat(r[18]), asFloat(r[19])})

@@ -1,10 +1,12 @@
 package results
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // Every sweep has a wide table with one typed column per parameter and per
-// metric, and three views on it. The limits keep a view below the 2,000
+// metric and a row for each trial that ended, and three views on it. The limits keep a view below the 2,000
 // columns that SQLite allows.
 const (
 	maxMetricColumns = 1000
@@ -40,8 +42,10 @@ type columns struct {
 	taken   map[string]bool // columns, in lower case
 	wide    int             // metrics with a column
 	stale   bool            // the views lack a column
-	into    string          // insert of a trial's parameters
 	values  []driver.Value
+
+	into     string // the last insert, and its metrics
+	intoCols []*column
 }
 
 func wideTable(sweepID int64) string { return fmt.Sprintf("t_wide_%d", sweepID) }
@@ -212,20 +216,18 @@ func jsonPath(col *column) string {
 	return `$."` + strings.ReplaceAll(col.name, `"`, "") + `"`
 }
 
-// insert writes the wide row of a new trial.
-func (cs *columns) insert(c *conn, trial sweep.TrialID, params string) error {
-	if cs.into == "" {
-		names, marks := []string{"trial"}, []string{"?"}
-		for _, p := range cs.params {
-			if p.col != "" {
-				names, marks = append(names, quote(p.col)), append(marks, "?")
-			}
-		}
-		cs.into = "insert or replace into " + wideTable(cs.sweep) + " (" + strings.Join(names, ", ") + ") values (" + strings.Join(marks, ", ") + ")"
-	}
+// A cell is a metric's value in a wide row.
+type cell struct {
+	col   *column
+	value float64
+}
+
+// insert writes the wide row of a trial that ended.
+func (cs *columns) insert(c *conn, trial sweep.TrialID, params string, metrics []cell) error {
+	slices.SortFunc(metrics, func(a, b cell) int { return cmp.Compare(a.col.id, b.col.id) })
+	var doc map[string]any
 	d := json.NewDecoder(strings.NewReader(params))
 	d.UseNumber()
-	var doc map[string]any
 	if err := d.Decode(&doc); err != nil {
 		return fmt.Errorf("trial %d: params: %w", trial, err)
 	}
@@ -235,7 +237,37 @@ func (cs *columns) insert(c *conn, trial sweep.TrialID, params string) error {
 			cs.values = append(cs.values, bindable(doc[p.name]))
 		}
 	}
+	same := cs.into != "" && len(cs.intoCols) == len(metrics)
+	for i, m := range metrics {
+		same = same && cs.intoCols[i] == m.col
+		cs.values = append(cs.values, m.value)
+	}
+	if !same {
+		cs.setInto(metrics)
+	}
 	_, err := c.exec(cs.into, cs.values...)
+	return err
+}
+
+// setInto makes the statement for trials with these metrics, which mostly are
+// those of the trial before.
+func (cs *columns) setInto(metrics []cell) {
+	names := []string{"trial"}
+	for _, p := range cs.params {
+		if p.col != "" {
+			names = append(names, quote(p.col))
+		}
+	}
+	cs.intoCols = cs.intoCols[:0]
+	for _, m := range metrics {
+		names, cs.intoCols = append(names, quote(m.col.col)), append(cs.intoCols, m.col)
+	}
+	cs.into = "insert or replace into " + wideTable(cs.sweep) + " (" + strings.Join(names, ", ") + ") values (?" + strings.Repeat(", ?", len(names)-1) + ")"
+}
+
+// remove takes the wide row of a trial that runs again.
+func (cs *columns) remove(c *conn, trial sweep.TrialID) error {
+	_, err := c.exec("delete from "+wideTable(cs.sweep)+" where trial = ?", int64(trial))
 	return err
 }
 
@@ -262,43 +294,6 @@ func bindable(v any) driver.Value {
 	return string(b)
 }
 
-// update writes metrics into the wide row of a trial.
-func (cs *columns) update(c *conn, trial sweep.TrialID, values map[*column]driver.Value) error {
-	if len(values) == 0 {
-		return nil
-	}
-	cols := make([]*column, 0, len(values))
-	for col := range values {
-		cols = append(cols, col)
-	}
-	sort.Slice(cols, func(i, j int) bool { return cols[i].id < cols[j].id })
-	var q strings.Builder
-	q.WriteString("update " + wideTable(cs.sweep) + " set ")
-	args := cs.values[:0]
-	for i, col := range cols {
-		if i > 0 {
-			q.WriteString(", ")
-		}
-		q.WriteString(quote(col.col) + " = ?")
-		args = append(args, values[col])
-	}
-	q.WriteString(" where trial = ?")
-	cs.values = append(args, int64(trial))
-	_, err := c.exec(q.String(), cs.values...)
-	return err
-}
-
-// clear takes the metrics out of the wide row of a trial that runs again.
-func (cs *columns) clear(c *conn, trial sweep.TrialID) error {
-	values := map[*column]driver.Value{}
-	for _, col := range cs.metrics {
-		if col.col != "" {
-			values[col] = nil
-		}
-	}
-	return cs.update(c, trial, values)
-}
-
 // createSweepViews makes the three views of a sweep anew: "NAME", "NAME/all"
 // and "NAME/points".
 func createSweepViews(ctx context.Context, c *conn, id int64) error {
@@ -314,10 +309,12 @@ func createSweepViews(ctx context.Context, c *conn, id int64) error {
 	if parseGoal(asText(row[1])) == sweep.Maximize {
 		sign = "-"
 	}
-	var all, points strings.Builder
+	var all, names, active, points strings.Builder
 	for _, p := range cs.params {
 		if p.col != "" {
 			all.WriteString(", w." + quote(p.col))
+			names.WriteString(", a." + quote(p.col) + " as " + quote(p.col))
+			active.WriteString(", json_extract(t.params, " + literal(jsonPath(p)) + ")")
 			if p.name != asText(row[2]) {
 				points.WriteString(", w." + quote(p.col))
 			}
@@ -332,9 +329,11 @@ func createSweepViews(ctx context.Context, c *conn, id int64) error {
 	sort.Slice(metrics, func(i, j int) bool { return metrics[i].id < metrics[j].id })
 	for _, m := range metrics {
 		all.WriteString(", w." + quote(m.col))
+		names.WriteString(", a." + quote(m.col) + " as " + quote(m.col))
+		active.WriteString(", null")
 	}
 	fill := strings.NewReplacer("{id}", fmt.Sprint(id), "{name}", quote(name), "{all}", quote(name+"/all"), "{points}", quote(name+"/points"),
-		"{wide}", wideTable(id), "{sign}", sign, "{cols}", all.String(), "{params}", points.String(),
+		"{wide}", wideTable(id), "{sign}", sign, "{cols}", all.String(), "{names}", names.String(), "{active}", active.String(), "{params}", points.String(),
 		"{ranked}", rankedSQL(fmt.Sprintf("sweep = %d and", id)))
 	return c.text(fill.Replace(sweepViews))
 }
@@ -348,16 +347,20 @@ from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
 left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = t.point
 where t.state = 'finished';
 create view {all} as
-select w.trial as trial, t.state as state,
+select a.trial as trial, a.state as state,
   coalesce(r.rank, (select count(*) from t_points where sweep = {id} and score is not null) +
-    row_number() over (partition by r.rank is null order by t.state <> 'finished', t.objective is null, {sign}t.objective, w.trial)) as rank,
-  t.objective as objective, nullif(t.class, '') as class, nullif(t.reason, '') as reason{cols}
-from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
-left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = t.point;
+    row_number() over (partition by r.rank is null order by a.state <> 'finished', a.objective is null, {sign}a.objective, a.trial)) as rank,
+  a.objective as objective, nullif(a.class, '') as class, nullif(a.reason, '') as reason{names}
+from (select w.trial, t.state, t.objective, t.class, t.reason, t.point{cols}
+  from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
+  union all
+  select t.id, t.state, t.objective, t.class, t.reason, t.point{active}
+  from t_trials t indexed by t_trials_active where t.sweep = {id} and t.active = 1) a
+left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = a.point;
 create view {points} as
 select p.rank as rank, p.n as n, p.planned as planned, p.mean as mean, p.std as std, p.low as low, p.high as high, p.tie as tie{params}
 from (select sweep, id, trial, n, planned, mean, std, low, high, rank, tie from ({ranked})
   union all
   select sweep, id, trial, n, planned, mean, std, low, high, null, null from t_points where sweep = {id} and score is null) p
-join {wide} w on w.trial = p.trial;
+left join {wide} w on w.trial = p.trial;
 `

@@ -88,11 +88,13 @@ metrics. --format sqlite writes the whole database as one consistent file.
 Exit status: 0 · 1 error · 2 usage.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q, err := f.filter()
-			if err != nil {
+			if _, err := f.filter(); err != nil {
 				return err
 			}
-			return a.export(cmd.Context(), arg(args, 0), format, out, q)
+			if f.limit != 0 {
+				return usagef("--limit: export writes all trials that --state, --class and --where choose")
+			}
+			return a.export(cmd.Context(), arg(args, 0), format, out, f)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "csv", "`format`: csv, jsonl or sqlite")
@@ -101,7 +103,7 @@ Exit status: 0 · 1 error · 2 usage.`,
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, name, format, out string, q results.Filter) error {
+func (a *app) export(ctx context.Context, name, format, out string, q filterFlags) error {
 	r, err := a.read(ctx)
 	if err != nil {
 		return err
@@ -111,24 +113,25 @@ func (a *app) export(ctx context.Context, name, format, out string, q results.Fi
 		if out == "" {
 			return usagef("--format sqlite: want -o FILE")
 		}
-		return r.ExportSQLite(ctx, out)
+		return export.SQLite(ctx, r, out)
 	}
-	write := map[string]func(context.Context, io.Writer, *results.Reader, string, results.Filter) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
+	write := map[string]func(io.Writer, []string, export.Rows) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
 	if write == nil {
 		return usagef("--format %s: want csv, jsonl or sqlite", format)
 	}
-	row, err := r.Sweep(ctx, name)
+	columns, rows, end, err := export.Trials(ctx, r, name, q.SQL())
 	if err != nil {
 		return err
 	}
+	defer end()
 	if out == "" {
-		return write(ctx, a.stdout, r, row.Name, q)
+		return write(a.stdout, columns, rows)
 	}
 	file, err := os.Create(out)
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(ctx, file, r, row.Name, q), file.Close())
+	return errors.Join(write(file, columns, rows), file.Close())
 }
 
 func newRmCmd(a *app) *cobra.Command {

@@ -41,6 +41,9 @@ func jsonField(doc, name string) (string, bool) {
 
 // specOf reads the spec of a stored sweep.
 func specOf(row results.SweepRow) (*sweep.Spec, error) {
+	if row.Doc == "" { // killed between its first two transactions
+		return nil, fmt.Errorf("sweep %s was interrupted before its sweep file was recorded: trawl run FILE starts it", row.Name)
+	}
 	f, err := configs.Parse(row.Name, []byte(row.Doc), configs.Options{Name: row.Name})
 	if err != nil {
 		return nil, fmt.Errorf("read the spec of sweep %s: %w", row.Name, err)
@@ -237,6 +240,22 @@ func (f *filterFlags) filter() (results.Filter, error) {
 		}
 	}
 	return out, nil
+}
+
+// SQL is the choice as a condition over "NAME/all"; "" chooses all.
+func (f *filterFlags) SQL() string {
+	var and []string
+	quoted := func(words []string) string { return "('" + strings.Join(words, "', '") + "')" } // filter has seen them
+	if len(f.states) > 0 {
+		and = append(and, "state in "+quoted(f.states))
+	}
+	if len(f.classes) > 0 {
+		and = append(and, "class in "+quoted(f.classes))
+	}
+	if f.where != "" {
+		and = append(and, "("+f.where+"\n)")
+	}
+	return strings.Join(and, " and ")
 }
 
 func newTrialsCmd(a *app) *cobra.Command {

@@ -163,6 +163,15 @@ func (p *progress) count() string {
 	return fmt.Sprintf("[%d/%d]", p.ended, p.total)
 }
 
+// tell prints a line at once, quiet or not.
+func (p *progress) tell(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	fmt.Fprintln(p.out, p.cut(line))
+	p.out.Flush()
+}
+
 // say prints a line that stays, above the block.
 func (p *progress) say(line string) {
 	if p.quiet {

@@ -187,10 +187,10 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	controls := make(chan loop.Control)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	term := s.signals(ctx, controls)
-	answered := s.requests(ctx, controls)
 	n, why := slots(s.spec, jobs)
 	show := newProgress(s.a, s.spec, n, quiet)
+	term := s.signals(ctx, controls, show.tell)
+	answered := s.requests(ctx, controls)
 	show.begin(s, why)
 	sum, err := s.run(ctx, jobs, controls, show.news)
 	cancel()
@@ -204,7 +204,7 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 
 // signals turns Ctrl-C and SIGTERM into controls. The returned function says
 // whether a SIGTERM came. SIGHUP is ignored: a closed terminal stops nothing.
-func (s *sweeping) signals(ctx context.Context, controls chan<- loop.Control) func() bool {
+func (s *sweeping) signals(ctx context.Context, controls chan<- loop.Control, tell func(string)) func() bool {
 	signal.Ignore(syscall.SIGHUP)
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM)
@@ -241,7 +241,7 @@ func (s *sweeping) signals(ctx context.Context, controls chan<- loop.Control) fu
 					continue
 				}
 				step := ladder[min(i, len(ladder)-1)]
-				fmt.Fprintln(s.a.stderr, "\ntrawl: "+step.say)
+				tell("trawl: " + step.say)
 				send(step.verb, "interrupted")
 				i++
 			}

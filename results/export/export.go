@@ -1,127 +1,160 @@
-// Package export writes the trials of a sweep for other programs.
+// Package export writes the trials of a sweep in the formats of others: CSV and
+// JSON lines, from the rows of the view "NAME/all".
 package export
 
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
-// CSV writes one row per trial of the view "NAME/all" that the filter chooses,
-// with a header. A missing value is an empty field; what is not finite is
-// empty, too, as in the view.
-func CSV(ctx context.Context, w io.Writer, r *results.Reader, name string, f results.Filter) error {
-	out := csv.NewWriter(w)
-	err := each(ctx, r, name, f, out.Write, func(_ []string, row []any) error {
-		cells := make([]string, len(row))
-		for i, v := range row {
-			cells[i] = text(v)
-		}
-		return out.Write(cells)
-	})
-	out.Flush()
-	if err == nil {
-		err = out.Error()
-	}
-	return err
+// Rows are rows to be written: results.Rows, or rows made up.
+type Rows interface {
+	Next() bool
+	Values() []any
+	Err() error
 }
 
-// JSONL writes one JSON object per trial of the view "NAME/all" that the
-// filter chooses, keys in the order of the view's columns.
-func JSONL(ctx context.Context, w io.Writer, r *results.Reader, name string, f results.Filter) error {
-	out := bufio.NewWriter(w)
-	err := each(ctx, r, name, f, func([]string) error { return nil }, func(head []string, row []any) error {
-		out.WriteByte('{')
-		for i, v := range row {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			key, err := json.Marshal(head[i])
-			if err != nil {
-				return err
-			}
-			value, err := json.Marshal(v)
-			if err != nil {
-				return err
-			}
-			out.Write(key)
-			out.WriteByte(':')
-			out.Write(value)
-		}
-		_, err := out.WriteString("}\n")
-		return err
-	})
-	if err == nil {
-		err = out.Flush()
-	}
-	return err
+// table adapts results.Rows.
+type table struct {
+	*results.Rows
+	values []any
 }
 
-// each reads the rows that the filter chooses.
-func each(ctx context.Context, r *results.Reader, name string, f results.Filter, head func([]string) error, take func([]string, []any) error) error {
-	rows, err := r.Query(ctx, statement(name, f))
+func (t *table) Values() []any {
+	t.values = t.values[:0]
+	for _, v := range t.Row() {
+		t.values = append(t.values, v)
+	}
+	return t.values
+}
+
+// Trials opens the rows of "NAME/all" of a sweep, by trial, and their columns.
+// where is an SQL expression over the view; "" selects all. close frees them.
+func Trials(ctx context.Context, r *results.Reader, which, where string) (columns []string, rows Rows, close func() error, err error) {
+	s, err := r.Sweep(ctx, which)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
-	defer rows.Close()
-	if err := head(rows.Columns); err != nil {
-		return err
+	q, err := results.AllRows(s.Name, where)
+	if err != nil {
+		return nil, nil, nil, err
 	}
+	rs, err := r.Query(ctx, q)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return rs.Columns, &table{Rows: rs}, rs.Close, nil
+}
+
+// CSV writes rows as RFC 4180 with a header: nothing for null, numbers so that
+// they read back, booleans as true and false. A text that a spreadsheet would
+// take for a formula is given a leading apostrophe.
+func CSV(w io.Writer, columns []string, rows Rows) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(columns); err != nil {
+		return fmt.Errorf("csv: %w", err)
+	}
+	record := make([]string, len(columns))
 	for rows.Next() {
-		row := make([]any, len(rows.Columns))
-		for i, v := range rows.Row() {
-			if b, ok := v.([]byte); ok {
-				v = string(b)
+		for i, v := range rows.Values() {
+			record[i] = field(v)
+		}
+		if len(record) == 1 && record[0] == "" { // an empty line would be no record
+			out.Flush()
+			if _, err := io.WriteString(w, "\"\"\n"); err != nil {
+				return fmt.Errorf("csv: %w", err)
 			}
-			row[i] = v
+			continue
 		}
-		if err := take(rows.Columns, row); err != nil {
-			return err
+		if err := out.Write(record); err != nil {
+			return fmt.Errorf("csv: %w", err)
 		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("csv: %w", err)
 	}
 	return rows.Err()
 }
 
-func statement(name string, f results.Filter) string {
-	where := []string{"true"}
-	if len(f.States) > 0 {
-		where = append(where, "state in ("+list(f.States)+")")
-	}
-	if len(f.Classes) > 0 {
-		where = append(where, "class in ("+list(f.Classes)+")")
-	}
-	if f.Where != "" {
-		where = append(where, "("+f.Where+"\n)")
-	}
-	q := fmt.Sprintf(`select * from "%s" where %s order by trial`, strings.ReplaceAll(name+"/all", `"`, `""`), strings.Join(where, " and "))
-	if f.Limit > 0 {
-		q += " limit " + strconv.Itoa(f.Limit)
-	}
-	return q
-}
-
-func list[T sweep.State | sweep.Class](words []T) string {
-	q := make([]string, len(words))
-	for i, s := range words {
-		q[i] = "'" + strings.ReplaceAll(string(s), "'", "''") + "'"
-	}
-	return strings.Join(q, ", ")
-}
-
-func text(v any) string {
+func field(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
+	case int64:
+		return strconv.FormatInt(v, 10)
 	case float64:
 		return sweep.PythonFloat(v)
+	case bool:
+		return strconv.FormatBool(v)
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v)
 	}
-	return fmt.Sprint(v)
+	s := fmt.Sprint(v)
+	if s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
+		return "'" + s
+	}
+	return s
+}
+
+// JSONL writes a JSON object per row, with the columns in order. Numbers keep
+// their kind (1 and 1.0); one that is not finite is a string.
+func JSONL(w io.Writer, columns []string, rows Rows) error {
+	out := bufio.NewWriter(w)
+	names := make([][]byte, len(columns))
+	for i, c := range columns {
+		names[i] = append(sweep.StringValue(c).AppendJSON(nil), ':')
+	}
+	var line []byte
+	for rows.Next() {
+		line = append(line[:0], '{')
+		for i, v := range rows.Values() {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			line = value(v).AppendJSON(append(line, names[i]...))
+		}
+		if _, err := out.Write(append(line, '}', '\n')); err != nil {
+			return fmt.Errorf("jsonl: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("jsonl: %w", err)
+	}
+	return rows.Err()
+}
+
+func value(v any) sweep.Value {
+	switch v := v.(type) {
+	case nil:
+		return sweep.NullValue()
+	case int64:
+		return sweep.IntValue(v)
+	case float64:
+		if math.IsNaN(v) { // SQL has none, rows that are made up may
+			return sweep.NullValue()
+		}
+		return sweep.FloatValue(v)
+	case bool:
+		return sweep.BoolValue(v)
+	case []byte:
+		return sweep.StringValue(base64.StdEncoding.EncodeToString(v))
+	}
+	return sweep.StringValue(strings.ToValidUTF8(fmt.Sprint(v), string(utf8.RuneError)))
+}
+
+// SQLite writes the whole database as one consistent file that opens anywhere.
+func SQLite(ctx context.Context, r *results.Reader, dst string) error {
+	return r.ExportSQLite(ctx, dst)
 }

@@ -41,46 +41,44 @@ create table t_journal (
   data    text    not null                              -- the event as JSON
 );
 
+-- Written when a trial is proposed and when it ends, so it holds no more than
+-- that needs: its attempts have the rest.
 create table t_trials (
-  sweep          integer not null references t_sweeps (id),
-  id             integer not null check (id > 0),
-  point          integer not null,
-  repeat         integer not null,
-  seed           integer not null,
-  revision       integer not null,
-  proposal       integer not null,                      -- index of the sampler, -1: given by the user
-  params         text    not null,                      -- JSON of all values
-  state          text    not null check (state in ('queued', 'running', 'paused', 'finished', 'pruned', 'failed', 'diverged', 'killed')),
-  active         integer not null check (active = (state in ('queued', 'running', 'paused'))),
-  class          text    not null default '',
-  reason         text    not null default '',
-  objective      real    check (typeof(objective) in ('real', 'null')),
-  kind           integer check (kind between 0 and 3),  -- of the objective; null: there is none
-  step           integer,                               -- the step that the objective was taken from
-  others         text,                                  -- JSON: the further objectives
-  attempts       integer not null default 0,
-  exit_code      integer,
-  exit_signal    integer,
-  seconds        real    not null default 0,            -- sum over attempts
-  cpu_seconds    real    not null default 0,
-  max_rss_mb     real    not null default 0,
-  started_at     integer,                               -- of the first attempt
-  ended_at       integer,
-  dir            text    not null default '',
-  mark           text    not null default '',           -- where the output had been read to
-  first_seq      integer not null,                      -- its events lie between these two
-  last_seq       integer not null,
+  sweep     integer not null references t_sweeps (id),
+  id        integer not null check (id > 0),
+  point     integer not null,
+  planned   integer not null check (planned >= 1),      -- repeats of the point
+  repeat    integer not null,
+  seed      integer not null,
+  revision  integer not null,
+  proposal  integer not null,                           -- index of the sampler, -1: given by the user
+  params    text    not null,                           -- JSON of all values
+  state     text    not null check (state = 'finished' or state = 'running' or state = 'queued' or state = 'failed'
+    or state = 'pruned' or state = 'diverged' or state = 'killed' or state = 'paused'), -- IN would build a table each time
+  active    integer not null check (active = (state = 'queued' or state = 'running' or state = 'paused')),
+  class     text    not null default '',
+  reason    text    not null default '',
+  objective real    check (typeof(objective) <> 'text'),
+  kind      integer check (kind between 0 and 3),       -- of the objective; null: there is none
+  step      integer,                                    -- the step that the objective was taken from
+  others    text,                                       -- JSON: the further objectives
+  attempts  integer not null default 0,
+  ended_at  integer,
+  mark      text    not null default '',                -- where the output had been read to
+  first_seq integer not null,                           -- its events lie between first and last
+  last_seq  integer not null,
+  start_seq integer,                                    -- the event of the latest start: what the running attempt is
   primary key (sweep, id)
 ) without rowid;
 
 -- The few that run or wait, found without a look at the many that ended.
 create index t_trials_active on t_trials (sweep, id) where active = 1;
 
+-- From the first end of one of its trials on.
 create table t_points (
   sweep     integer not null references t_sweeps (id),
   id        integer not null check (id > 0),
-  key       text    not null,                           -- canonical JSON of the values
-  trial     integer not null,                           -- the first of its trials
+  trial     integer not null,                           -- the first of its trials that ended
   planned   integer not null check (planned >= 1),      -- repeats
   n         integer not null default 0 check (n >= 0),  -- finished with a finite objective
   odd       integer not null default 0 check (odd >= 0), -- finished without a finite objective
@@ -102,28 +100,20 @@ create table t_points (
 
 create index t_points_score on t_points (sweep, score) where score is not null;
 
+-- The attempts that ended: numbers only, the words are in the two events.
+-- View t_runs adds them, and the attempts that run.
 create table t_attempts (
   sweep       integer not null references t_sweeps (id),
   trial       integer not null,
-  attempt     integer not null check (attempt >= 0),
-  state       text    not null,                         -- running, or the trial's after it
-  class       text    not null default '',
-  requeue     text    not null default '',
-  reason      text    not null default '',
-  token       text    not null default '',
-  host        text    not null default '',
-  boot        text    not null default '',
-  dir         text    not null default '',
-  argv        text    not null default '',
-  slot        integer not null default 0,
+  attempt     integer not null check (attempt > 0),
+  start_seq   integer references t_journal (seq),       -- null: its start is not in the journal
+  end_seq     integer not null references t_journal (seq),
   started_at  integer not null,
-  ended_at    integer,
-  exit_code   integer,
-  exit_signal integer,
-  cause       text    not null default '',
-  message     text    not null default '',
-  cpu_seconds real,
-  max_rss_mb  real,
+  ended_at    integer not null check (ended_at >= started_at),
+  exit_code   integer not null,
+  exit_signal integer not null,
+  cpu_seconds real    not null,
+  max_rss_mb  real    not null,
   primary key (sweep, trial, attempt)
 ) without rowid;
 

@@ -1,7 +1,7 @@
 -- Points in order, with Welch's test against the best: t² < q² at the degrees
 -- of freedom of Welch and Satterthwaite, with q from t_student.
 with ranked as (
-  select sweep, id, key, trial, planned, n, mean, std, low, high, front, score, m2,
+  select sweep, id, trial, planned, n, mean, std, low, high, front, score, m2,
     row_number() over (partition by sweep order by score, id) as rank,
     first_value(mean) over w as best, first_value(n) over w as best_n, first_value(m2) over w as best_m2
   from t_points where /*which*/ score is not null
@@ -11,7 +11,7 @@ with ranked as (
 ), freedom as (
   select *, 256.0 * (v * v / (n - 1) + best_v * best_v / (best_n - 1)) / ((v + best_v) * (v + best_v)) as x from compared
 )
-select sweep, id, key, trial, planned, n, mean, std, low, high, front, score, rank,
+select sweep, id, trial, planned, n, mean, std, low, high, front, score, rank,
   case when front is not null then null
     when rank = 1 then 1
     when n < 2 or best_n < 2 then null
