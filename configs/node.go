@@ -100,20 +100,6 @@ func (n *node) at(i int) place {
 	return p
 }
 
-// clone copies n and all below it.
-func (n *node) clone() *node {
-	c := *n
-	c.items = make([]*node, len(n.items))
-	for i, x := range n.items {
-		c.items[i] = x.clone()
-	}
-	c.entries = make([]entry, len(n.entries))
-	for i, e := range n.entries {
-		c.entries[i] = entry{e.name, e.at, e.node.clone()}
-	}
-	return &c
-}
-
 func newText(at place, s string) *node {
 	return &node{place: at, value: sweep.StringValue(s), raw: s}
 }

@@ -89,7 +89,7 @@ func (a *app) status(err error) int {
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	if runtime.GOOS == "windows" {
-		return a.status(errors.New("Windows is not supported: use Linux, macOS or WSL"))
+		return a.status(errors.New("no trawl for Windows: use Linux, macOS or WSL"))
 	}
 	root := newRootCmd(a)
 	root.SetArgs(args)

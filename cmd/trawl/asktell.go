@@ -81,7 +81,6 @@ type asked struct {
 	trial  sweep.Trial
 	params string
 	series map[string]*sweep.Series
-	last   map[string]float64
 }
 
 func (a *app) askTell(ctx context.Context, o askTellOptions) error {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/trawl-sweep/trawl/configs"
@@ -181,12 +180,4 @@ func (p *ports) next() int {
 		}
 	}
 	return p.last
-}
-
-// withoutEnv drops variables by name.
-func withoutEnv(env []string, names ...string) []string {
-	return slices.DeleteFunc(env, func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(names, name)
-	})
 }

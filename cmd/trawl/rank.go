@@ -14,7 +14,6 @@ import (
 )
 
 type rankOptions struct {
-	sweep  string
 	top    int
 	by     string
 	over   string
