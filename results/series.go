@@ -75,11 +75,11 @@ func (p *projector) report(l *live, attempt int, reports []sweep.Report) error {
 	if err := p.loadSeries(l); err != nil {
 		return err
 	}
+	if err := p.cols.seen(p.c, reports); err != nil {
+		return err
+	}
 	for _, r := range reports {
-		col, err := p.cols.metric(p.c, r.Name)
-		if err != nil {
-			return err
-		}
+		col := p.cols.metrics[r.Name]
 		s := l.series[col.id]
 		if s == nil {
 			if l.series == nil {

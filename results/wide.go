@@ -98,38 +98,82 @@ func (cs *columns) free(kind, name string) string {
 	return col
 }
 
-// create adds a column to t_columns and, unless there are too many, to the
-// wide table.
-func (cs *columns) create(c *conn, col *column, most, have int) (*column, error) {
-	if have < most {
-		col.col = cs.free(col.kind, col.name)
-	}
-	var name driver.Value
-	if col.col != "" {
-		name = col.col
-		if err := c.text("alter table " + wideTable(cs.sweep) + " add column " + quote(col.col) + " " + col.typ); err != nil {
-			return nil, err
+// create adds columns to t_columns and, unless there are too many, to the wide
+// table.
+func (cs *columns) create(c *conn, added []*column, most, have int) error {
+	var names []string
+	var old []*column
+	for _, col := range cs.ids {
+		if col.col != "" {
+			old = append(old, col)
 		}
-		cs.stale = true
 	}
-	res, err := c.exec("insert into t_columns (sweep, kind, name, path, col, type) values (?, ?, ?, ?, ?, ?)",
-		cs.sweep, col.kind, col.name, jsonPath(col), name, col.typ)
-	if err != nil {
-		return nil, err
+	for _, col := range added {
+		var name driver.Value
+		if have < most {
+			if col.col = cs.free(col.kind, col.name); col.col != "" {
+				have++
+				name = col.col
+				names = append(names, quote(col.col)+" "+col.typ)
+			}
+		}
+		res, err := c.exec("insert into t_columns (sweep, kind, name, path, col, type) values (?, ?, ?, ?, ?, ?)",
+			cs.sweep, col.kind, col.name, jsonPath(col), name, col.typ)
+		if err != nil {
+			return err
+		}
+		if col.id, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		cs.add(col)
 	}
-	if col.id, err = res.LastInsertId(); err != nil {
-		return nil, err
+	if len(names) == 0 {
+		return nil
 	}
-	cs.add(col)
-	return col, nil
+	cs.stale = true
+	return cs.widen(c, old, names)
 }
 
-// metric returns the column of a metric, new if it was not seen before.
-func (cs *columns) metric(c *conn, name string) (*column, error) {
-	if col := cs.metrics[name]; col != nil {
-		return col, nil
+// manyColumns is how many columns are added one by one: each makes SQLite read
+// the whole schema again, which for a thousand takes seconds.
+const manyColumns = 10
+
+// widen adds columns to the wide table, or for many makes it anew.
+func (cs *columns) widen(c *conn, old []*column, added []string) error {
+	table := wideTable(cs.sweep)
+	if len(added) <= manyColumns {
+		for _, col := range added {
+			if err := c.text("alter table " + table + " add column " + col); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return cs.create(c, &column{kind: "metric", name: name, typ: "real"}, maxMetricColumns, cs.wide)
+	slices.SortFunc(old, func(a, b *column) int { return cmp.Compare(a.id, b.id) })
+	names, types := []string{"trial"}, []string{"trial integer primary key"}
+	for _, col := range old {
+		names, types = append(names, quote(col.col)), append(types, quote(col.col)+" "+col.typ)
+	}
+	had := strings.Join(names, ", ")
+	return c.text("create temp table wide_rows as select * from main." + table + "; drop table main." + table + ";\n" +
+		"create table main." + table + " (" + strings.Join(append(types, added...), ", ") + ");\n" +
+		"insert into main." + table + " (" + had + ") select " + had + " from wide_rows; drop table wide_rows;")
+}
+
+// seen makes columns for the metrics that were not reported before.
+func (cs *columns) seen(c *conn, reports []sweep.Report) error {
+	var added []*column
+	fresh := map[string]bool{}
+	for _, r := range reports {
+		if cs.metrics[r.Name] == nil && !fresh[r.Name] {
+			fresh[r.Name] = true
+			added = append(added, &column{kind: "metric", name: r.Name, typ: "real"})
+		}
+	}
+	if added == nil {
+		return nil
+	}
+	return cs.create(c, added, maxMetricColumns, cs.wide)
 }
 
 // extend adds columns for the parameters that the spec has and the table lacks.
@@ -138,15 +182,9 @@ func (cs *columns) extend(c *conn, spec *sweep.Spec) error {
 	for _, p := range cs.params {
 		have[p.name] = true
 	}
-	for _, p := range paramColumns(spec) {
-		if have[p.name] {
-			continue
-		}
-		if _, err := cs.create(c, p, maxParamColumns, len(cs.params)); err != nil {
-			return err
-		}
-	}
-	return nil
+	added := paramColumns(spec)
+	added = slices.DeleteFunc(added, func(p *column) bool { return have[p.name] })
+	return cs.create(c, added, maxParamColumns, len(cs.params))
 }
 
 // paramColumns are the parameters of a spec as columns; the repeat parameter

@@ -284,7 +284,7 @@ func (b *Backend) Settled(name string) {
 	b.mu.Unlock()
 	if next != nil {
 		if err := s.start(next); err != nil {
-			s.lost()
+			s.lost(next.token)
 		}
 	}
 }
@@ -382,6 +382,7 @@ func (b *Backend) Recover(_ context.Context, job runner.Job) error {
 			s.job = newFollowed(job, b.o.Patterns)
 			b.jobs[job.Name] = s
 			b.mu.Unlock()
+			s.given = job.Token
 			s.listen()
 			return nil
 		}
@@ -453,6 +454,7 @@ type slot struct {
 	write sync.Mutex // messages to the supervisor come whole, from several goroutines
 	conn  net.Conn
 	r     *bufio.Reader
+	given string // token of the last job that conn was told of
 }
 
 // adoptOrLock attaches to the living supervisor of the slot, or takes its lock.
@@ -533,14 +535,17 @@ func (s *slot) start(o *order) error {
 	s.write.Lock()
 	defer s.write.Unlock()
 	if s.conn != nil && send(s.conn, msgStart, o.encode()) == nil {
+		s.given = o.token
 		return nil
 	}
+	s.part() // it died idle, and listen has yet to see it
 	if err := s.spawn(); err != nil {
 		return err
 	}
 	if err := send(s.conn, msgStart, o.encode()); err != nil {
 		return err
 	}
+	s.given = o.token
 	s.listen()
 	return nil
 }
@@ -638,19 +643,37 @@ func (s *slot) gone(conn net.Conn) {
 	default:
 	}
 	s.write.Lock()
-	if s.conn == conn {
-		s.conn.Close()
-		s.conn = nil
-		s.wait()
+	token := ""
+	if s.conn == conn { // else start has noticed, and given the job to another
+		token = s.given
+		s.part()
 	}
 	s.write.Unlock()
-	s.lost()
+	if token != "" {
+		s.lost(token)
+	}
 }
 
-func (s *slot) lost() {
+// part forgets a supervisor that has ended; s.write is held.
+func (s *slot) part() {
+	if s.conn == nil {
+		return
+	}
+	s.conn.Close()
+	s.conn, s.given = nil, ""
+	s.wait()
+}
+
+// lost ends the job with this token, whose supervisor died, if it still runs.
+func (s *slot) lost(token string) {
 	s.b.mu.Lock()
 	f := s.job
-	s.job = nil
+	if f != nil && f.job.Token != token {
+		f = nil // that one has ended; the next is on its way to a new supervisor
+	}
+	if f != nil {
+		s.job = nil
+	}
 	s.b.mu.Unlock()
 	if f == nil {
 		return
