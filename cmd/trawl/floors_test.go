@@ -72,7 +72,6 @@ var floors = []storey{
 	{2, "sweep/sampler", nil},
 	{2, "sweep/pruner", nil},
 	{2, "runner/loop", []string{xsync}},
-	{2, "runner/proc", []string{xsys}},
 	{2, "runner/local", []string{xsys, flock, renameio, xsync}},
 	{2, "runner/train", []string{renameio}},
 	{2, "results/importance", []string{gonum}},
@@ -98,7 +97,6 @@ var (
 	mayReadClock = map[string]string{
 		"cmd/trawl":                     "it wires the clock that all others are given",
 		"runner/runnertest/commandtest": "a law waits for real processes, under a deadline",
-		"runner/proc":                   "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
 		"runner/local":                  "the supervisor outlives trawl, so it enforces timeouts and stamps exits by itself",
 		"runner/local/bench/execloop":   "a benchmark program measures itself",
 		"results/bench/drive":           "a benchmark program measures what it drives",

@@ -6,7 +6,7 @@ import (
 	"context"
 	"os"
 
-	local "github.com/trawl-sweep/trawl/runner/proc"
+	"github.com/trawl-sweep/trawl/runner/local"
 )
 
 func main() {

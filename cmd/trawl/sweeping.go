@@ -17,8 +17,8 @@ import (
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/runner/inproc"
+	"github.com/trawl-sweep/trawl/runner/local"
 	"github.com/trawl-sweep/trawl/runner/loop"
-	local "github.com/trawl-sweep/trawl/runner/proc"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )

@@ -1,4 +1,4 @@
-package proc
+package local
 
 import (
 	"bytes"
@@ -49,7 +49,7 @@ type mark struct {
 func newFollowed(job runner.Job, patterns []string) *followed {
 	p, err := metric.New(patterns)
 	if err != nil {
-		panic("proc: " + err.Error()) // New has tried them
+		panic("local: " + err.Error()) // New has tried them
 	}
 	f := &followed{job: job, parser: p}
 	f.log.path = filepath.Join(job.TrialDir, LogName)
