@@ -404,15 +404,15 @@ func (b *Backend) Recover(_ context.Context, job runner.Job) error {
 
 // hunt ends what is left of an attempt whose supervisor died.
 func (b *Backend) hunt(token string) {
-	leader, born := 0, uint64(0)
+	sessions := map[int]uint64{}
 	for _, s := range b.slots {
 		if c := s.current; c != nil && c.Token == token && c.Boot == b.boot {
-			leader, born = c.PID, c.Born
+			sessions[c.PID] = c.Born
 		}
 	}
 	until := time.Now().Add(killPatience)
 	for empty := 0; empty < 3 && time.Now().Before(until); {
-		pids := traces(token, leader, born)
+		pids := traces(token, sessions)
 		for _, p := range pids {
 			_ = syscall.Kill(p, syscall.SIGKILL)
 			_, _ = syscall.Wait4(p, nil, syscall.WNOHANG|wall, nil) // ours, if its parents died

@@ -52,7 +52,6 @@ type supervisor struct {
 type running struct {
 	*order
 	pid      int
-	ticks    uint64 // when it began, as /proc counts: nothing of it is older
 	log      *os.File
 	began    time.Time
 	cause    sweep.Stop
@@ -234,7 +233,7 @@ func (s *supervisor) begin(body []byte) {
 		return // trawl and its supervisor are one binary: this cannot come
 	}
 	now := time.Now()
-	s.job = &running{order: o, began: now, grown: now, ticks: bootTicks()}
+	s.job = &running{order: o, began: now, grown: now}
 	if o.timeout > 0 {
 		s.job.deadline = now.Add(o.timeout)
 	}
@@ -246,11 +245,13 @@ func (s *supervisor) begin(body []byte) {
 func (s *supervisor) fork() {
 	runtime.LockOSThread()
 	for o := range s.start {
+		ticks := bootTicks() // nothing of the trial is older
 		log, pid, err := s.exec(o)
 		if err != nil {
 			s.events <- event{exit: &ended{start: err, over: true, log: log}}
 			continue
 		}
+		s.note(o, pid, ticks)
 		s.events <- event{exit: &ended{pid: pid, log: log}}
 		e := &ended{pid: pid, over: true}
 		for {
@@ -325,7 +326,6 @@ func (s *supervisor) progress(e *ended) {
 	}
 	if !e.over {
 		j.pid = e.pid
-		s.note(e.pid)
 		if j.asked { // stopped before it ran
 			s.signal()
 		}
@@ -368,10 +368,10 @@ func (s *supervisor) write(r record) {
 	_ = s.ring.Sync()
 }
 
-// note writes down what runs, for a trawl that finds us dead.
-func (s *supervisor) note(pid int) {
-	j := s.job
-	b := record{Name: j.name, Token: j.token, Boot: j.boot, PID: pid, Born: j.ticks}.encode()
+// note writes down what runs, for a trawl that finds us dead. It is called by
+// the thread that forks, at once: ring is a file, and place 0 is its alone.
+func (s *supervisor) note(o *order, pid int, born uint64) {
+	b := record{Name: o.name, Token: o.token, Boot: o.boot, PID: pid, Born: born}.encode()
 	_, _ = s.ring.WriteAt(b, 0)
 }
 

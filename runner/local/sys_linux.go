@@ -82,15 +82,17 @@ func readStat(pid int) (s stat, ok bool) {
 }
 
 // traces returns the living processes of an attempt: those that have its token
-// in their environment, those of its session if that is still the one noted,
-// and all below them.
-func traces(token string, leader int, born uint64) []int {
+// in their environment, those of its sessions, and all below them. sessions
+// maps a session to the time of its start; those of processes with the token
+// are added, since what shed the environment may still be in one of them.
+func traces(token string, sessions map[int]uint64) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
 	want := []byte("TRAWL_TOKEN=" + token)
 	self := os.Getpid()
+	all := map[int]stat{}
 	var out []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -101,12 +103,17 @@ func traces(token string, leader int, born uint64) []int {
 		if !ok || s.state == 'Z' {
 			continue
 		}
-		ours := leader > 0 && s.session == leader && s.born >= born
-		if !ours {
-			env, _ := os.ReadFile("/proc/" + e.Name() + "/environ")
-			ours = hasVar(env, want)
+		all[pid] = s
+		env, _ := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if hasVar(env, want) {
+			out = append(append(out, pid), descendants(pid)...)
+			if born, ok := sessions[s.session]; s.session > 1 && (!ok || s.born < born) {
+				sessions[s.session] = s.born
+			}
 		}
-		if ours {
+	}
+	for pid, s := range all {
+		if born, ok := sessions[s.session]; ok && s.born >= born {
 			out = append(append(out, pid), descendants(pid)...)
 		}
 	}
