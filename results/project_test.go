@@ -351,7 +351,7 @@ func playRandom(t *testing.T, rng *rand.Rand, s *Store, objectives int) {
 		states[e.Subject()] = next
 	}
 	const trials = 30
-	for range 250 {
+	for range 160 {
 		id := sweep.TrialID(1 + rng.IntN(trials))
 		tr := states[id]
 		switch {

@@ -263,7 +263,7 @@ Exit status: as for run.`,
 // orRun asks the trawl that runs the sweep, or runs it with the controls given
 // first.
 func (a *app) orRun(ctx context.Context, name string, jobs int, cs []loop.Control) error {
-	for _, c := range cs {
+	for i, c := range cs {
 		arg := fmt.Sprint(c.Trial)
 		if c.Verb == loop.AddPoint {
 			b, err := json.Marshal(c.Values)
@@ -274,13 +274,33 @@ func (a *app) orRun(ctx context.Context, name string, jobs int, cs []loop.Contro
 		}
 		err := a.ask(ctx, name, c.Verb, arg)
 		if errors.Is(err, errUnowned) {
-			return a.resume(ctx, name, jobs, false, cs)
+			return a.resumeWith(ctx, name, jobs, cs[i:])
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// resumeWith runs the sweep with the controls done first. It fails where one of
+// them is refused, once what was queued anyway has run.
+func (a *app) resumeWith(ctx context.Context, name string, jobs int, cs []loop.Control) error {
+	var refused []error
+	for i := range cs {
+		cs[i].Answer = func(text string, err error) {
+			if err != nil {
+				refused = append(refused, err)
+				return
+			}
+			fmt.Fprintln(a.stderr, "trawl: "+text)
+		}
+	}
+	err := a.resume(ctx, name, jobs, false, cs)
+	if len(refused) > 0 {
+		return errors.Join(refused...)
+	}
+	return err
 }
 
 func newResumeCmd(a *app) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sort"
@@ -308,19 +309,23 @@ func (a *app) trials(ctx context.Context, name string, q results.Filter) error {
 	return a.printTable(t)
 }
 
-// bestRow is the best so far of a sweep that goes on.
+// bestRow is how far a sweep is that goes on.
 type bestRow struct {
-	value float64
+	value float64 // NaN: nothing ranks yet
 	trial sweep.TrialID
 	ended int
 }
 
 func (a *app) bestSoFar(s *sweeping) (*bestRow, error) {
 	row, err := s.db.Reader().Sweep(context.Background(), s.spec.Name)
-	if err != nil || row.Best == nil || row.BestTrial == nil {
+	if err != nil {
 		return nil, err
 	}
-	return &bestRow{*row.Best, sweep.TrialID(*row.BestTrial), int(row.Finished + row.Failed + row.Pruned + row.Diverged + row.Killed)}, nil
+	b := &bestRow{value: math.NaN(), ended: int(row.Finished + row.Failed + row.Pruned + row.Diverged + row.Killed)}
+	if row.Best != nil && row.BestTrial != nil {
+		b.value, b.trial = *row.Best, sweep.TrialID(*row.BestTrial)
+	}
+	return b, nil
 }
 
 // trialOf reads TRIAL: SWEEP/N, N, best or last, or SWEEP/best.
@@ -496,7 +501,11 @@ func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.A
 	fmt.Fprintf(w, "seconds    %.3g (%.3g of CPU, %.0f MiB at most)\n", t.Seconds, t.CPUSeconds, t.MaxRSSMB)
 	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, shellLine(argv), t.Params)
 	for _, x := range attempts {
-		fmt.Fprintf(w, "attempt %d  %s", x.Attempt, x.State)
+		state := x.State
+		if state == string(sweep.Queued) {
+			state = "queued again"
+		}
+		fmt.Fprintf(w, "attempt %d  %s", x.Attempt, state)
 		if x.StartedAt != nil {
 			fmt.Fprintf(w, ", started %s on %s", x.StartedAt.Local().Format(time.DateTime), x.Host)
 		}

@@ -70,6 +70,9 @@ func (p *progress) begin(s *sweeping, why string) {
 		n := "no end; Ctrl-C, -n or budget"
 		if p.total >= 0 {
 			n = fmt.Sprintf("%d trials", p.total)
+			if p.total == 1 {
+				n = "1 trial"
+			}
 		}
 		fmt.Fprintf(p.a.stderr, "sweep %s: %s, %s\n", s.spec.Name, n, why)
 	}

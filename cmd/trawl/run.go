@@ -45,7 +45,7 @@ func (o *fileOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.set, "set", nil, "override a `key=value` of the file: budget.wall=2h")
 	f.StringArrayVarP(&o.params, "param", "p", nil, "a `parameter`: lr=log:1e-4..10/6, clip=.25,1,1000")
-	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or max:NAME to maximise it")
+	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or NAME:maximize")
 	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs points")
 	f.StringVar(&o.name, "name", "", "`name` of the sweep (default: the file's name key, else its stem)")
 	f.IntVarP(&o.cap, "run-cap", "n", 0, "run at most this `number` of trials")
@@ -328,13 +328,14 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	for _, line := range sum.Fuse {
 		fmt.Fprintln(s.a.stderr, "  | "+line)
 	}
-	return exitOf(sum, s.spec.Name, terminated, s.a)
+	return exitOf(sum, s.spec, terminated, s.a)
 }
 
-func exitOf(sum loop.Summary, name string, terminated bool, a *app) error {
+func exitOf(sum loop.Summary, spec *sweep.Spec, terminated bool, a *app) error {
+	name := spec.Name
 	switch sum.State {
 	case "stopped", "drained":
-		if left := sum.Queued + sum.Running; left > 0 || sum.State == "stopped" {
+		if total := totalTrials(spec); total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
 			fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
 		}
 		if terminated {

@@ -94,7 +94,7 @@ func (l *loop) killOne(ctx context.Context, c Control) (string, error, error) {
 	reason := orWhy(c.Why, "stopped by the user")
 	if v.trial.State != sweep.Running {
 		l.settle(v, &sweep.Ended{Trial: c.Trial, Attempt: v.trial.Attempt, State: sweep.Killed, Reason: reason}, nil, false)
-		return "killed before it ran", nil, nil
+		return fmt.Sprintf("trial %d: killed before it ran", c.Trial), nil, nil
 	}
 	e := &sweep.Stopping{Trial: c.Trial, Attempt: v.trial.Attempt, Why: sweep.StopKill, Reason: reason}
 	t, err := v.trial.Apply(e)
@@ -106,7 +106,7 @@ func (l *loop) killOne(ctx context.Context, c Control) (string, error, error) {
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	l.Backend.Stop(v.name, sweep.StopKill, false)
-	return "being stopped", nil, nil
+	return fmt.Sprintf("trial %d: being stopped", c.Trial), nil, nil
 }
 
 // add queues the trials of a point that the user asks for.
@@ -123,7 +123,7 @@ func (l *loop) add(ctx context.Context, c Control) (string, error, error) {
 	if err := l.Journal.Record(ctx, events...); err != nil {
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	return fmt.Sprintf("trial %d", got[0].Trial), nil, nil
+	return fmt.Sprintf("trial %d: queued", got[0].Trial), nil, nil
 }
 
 // retryTrial queues an ended trial again.
@@ -146,7 +146,7 @@ func (l *loop) retryTrial(ctx context.Context, c Control) (string, error, error)
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	l.queue = append(l.queue, c.Trial)
-	return "queued again", nil, nil
+	return fmt.Sprintf("trial %d: queued again", c.Trial), nil, nil
 }
 
 // requeue makes an ended trial live again.

@@ -335,18 +335,24 @@ func (l *loop) flush(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("%w: %w", ErrJournal, err)
 			}
-			for {
-				select {
-				case a := <-l.Journal.Acks():
-					if err := l.ack(a); err != nil {
-						return err
-					}
-				default:
-					return nil
-				}
-			}
+			return l.takeAcks()
 		}
 	}
+}
+
+// takeAcks waits for the acks of the ends that are synced: the journal says
+// what it has synced before it tells of each.
+func (l *loop) takeAcks() error {
+	for len(l.tails) > 0 {
+		a, ok := <-l.Journal.Acks()
+		if !ok {
+			return fmt.Errorf("%w: it closed", ErrJournal)
+		}
+		if err := l.ack(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill starts trials while there are free slots: queued ones first, then new

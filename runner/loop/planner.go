@@ -81,6 +81,8 @@ func (p *Planner) Fold(e *sweep.Proposed) {
 		p.next = max(p.next, e.Proposal+1)
 	} else if e.Proposal >= -int64(len(p.spec.Points)) {
 		p.user = max(p.user, int(-e.Proposal))
+	} else {
+		p.startKeeping() // a point that the user added may come up again
 	}
 	if !p.keep {
 		return
@@ -101,6 +103,23 @@ func (p *Planner) FoldKey(e *sweep.Proposed, key string) {
 	f := *e
 	f.Key = key
 	p.Fold(&f)
+}
+
+// startKeeping takes up the points so far of a planner that kept none.
+func (p *Planner) startKeeping() {
+	if p.keep {
+		return
+	}
+	p.keep = true
+	id := sweep.PointID(0)
+	for i := int64(0); i < p.next; i++ {
+		got, err := p.sampler.Ask(sweep.Query{First: i, N: 1, Seed: p.spec.Seed})
+		if err != nil || len(got) == 0 || got[0].Point == nil {
+			continue // it was no trial then either
+		}
+		id++
+		p.points[p.add(p.spec.Space.Key(got[0].Point), id, i, true)].done = 1
+	}
 }
 
 func (p *Planner) sum(key string) uint64 { return maphash.String(p.hash, key) }
@@ -352,8 +371,9 @@ func (p *Planner) Add(values map[string]sweep.Value) ([]*sweep.Proposed, error) 
 		return nil, err
 	}
 	key := p.spec.Space.Key(pt)
+	p.startKeeping()
 	id, first := sweep.PointID(p.count+1), 1
-	if i, ok := p.seen[p.sum(key)]; ok && p.keep {
+	if i, ok := p.seen[p.sum(key)]; ok {
 		id, first = p.points[i].id, int(p.points[i].done)+1
 		if first > p.spec.Repeats.N() {
 			return nil, fmt.Errorf("point %s: it is in the sweep already", key)
@@ -367,7 +387,7 @@ func (p *Planner) Add(values map[string]sweep.Value) ([]*sweep.Proposed, error) 
 	for _, e := range out {
 		p.Fold(e)
 	}
-	p.firsts -= int64(min(1, 2-first)) // counted by event and by Fold
+	p.firsts -= int64(max(0, 2-first)) // counted by event and by Fold
 	return out, nil
 }
 

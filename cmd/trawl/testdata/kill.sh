@@ -91,12 +91,12 @@ while [ $kills -lt "$want" ]; do
 	pid=$!
 	between 1 "$length"
 	nap $at
-	if killed $pid "$dir"; then kills=$((kills + 1)); else late=$((late + 1)); fi
+	if killed $pid "$dir" 2>/dev/null; then kills=$((kills + 1)); else late=$((late + 1)); fi
 	if [ $mode = supervisor ]; then
 		[ -e "$dir/tree" ] && { tree_gone "$dir/tree" || left=$((left + 1)); }
 		wait $pid 2>/dev/null || { echo "$dir: exit $?: $(tail -1 out)"; unclear=$((${unclear:-0} + 1)); }
 	else
-		{ wait $pid; } 2>/dev/null
+		wait $pid 2>/dev/null
 		between 1 "$length"
 		[ $((RANDOM % 3)) = 0 ] && nap $at # trials end while no trawl is there
 		if [ $((RANDOM % 4)) = 0 ]; then
@@ -105,8 +105,8 @@ while [ $kills -lt "$want" ]; do
 			pid=$!
 			between 1 $((length / 2))
 			nap $at
-			if killed $pid "$dir"; then kills=$((kills + 1)) doubles=$((doubles + 1)); fi
-			{ wait $pid; } 2>/dev/null
+			if killed $pid "$dir" 2>/dev/null; then kills=$((kills + 1)) doubles=$((doubles + 1)); fi
+			wait $pid 2>/dev/null
 		fi
 		timeout 120 "$TRAWL" $(verb) >out3 2>&1 || { echo "$dir: going on: exit $?: $(tail -1 out3)"; unclear=$((${unclear:-0} + 1)); }
 	fi
