@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"reflect"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -289,6 +290,13 @@ func (s *asker) answer(line []byte, w *bufio.Writer) ([]sweep.Event, []sweep.Pos
 	}
 	var q request
 	if err := json.Unmarshal(quoteNonFinite(line), &q); err != nil {
+		var odd *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &odd) && odd.Field != "":
+			return fail("%s: got %s; want %s", odd.Field, odd.Value, jsonKind(odd.Type.Kind()))
+		case errors.As(err, &odd):
+			err = errors.New("got " + odd.Value)
+		}
 		return fail("not a request: %v; want one JSON object per line with \"cmd\"", err)
 	}
 	switch q.Cmd {
@@ -323,6 +331,14 @@ func (s *asker) answer(line []byte, w *bufio.Writer) ([]sweep.Event, []sweep.Pos
 		return s.tell(x, q, values, w, fail)
 	}
 	return fail("cmd %q: want ask, report or tell", q.Cmd)
+}
+
+// jsonKind says in JSON's words what a field of a request holds.
+func jsonKind(k reflect.Kind) string {
+	if k == reflect.String {
+		return "a string"
+	}
+	return "a whole number"
 }
 
 // ask hands out trials: those of an earlier session first.

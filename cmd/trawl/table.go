@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"strings"
@@ -56,12 +58,19 @@ func (a *app) printTable(t table) error {
 		}
 		return nil
 	case "table", "":
-		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+		var b bytes.Buffer
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, strings.Join(t.head, "\t"))
 		for _, r := range t.rows {
 			fmt.Fprintln(w, plain(strings.Join(r, "\t")))
 		}
-		return w.Flush()
+		w.Flush() // into memory
+		out := bufio.NewWriter(a.stdout)
+		for line := range bytes.Lines(b.Bytes()) {
+			out.Write(bytes.TrimRight(line, " \n")) // an empty last cell leaves blanks
+			out.WriteByte('\n')
+		}
+		return out.Flush()
 	}
 	return usagef("--format %s: want table, csv, json or md", format)
 }
