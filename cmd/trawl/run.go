@@ -377,7 +377,13 @@ func (a *app) sayQuery(spec *sweep.Spec) {
 		}
 	}
 	if len(spec.Objectives) > 0 && !strings.EqualFold(spec.Objectives[0].Name, "rank") {
-		cols = append(cols, sqlName(spec.Objectives[0].Name))
+		name := spec.Objectives[0].Name
+		for _, p := range spec.Space.Params {
+			if strings.EqualFold(p.Name, name) {
+				name = "metric." + spec.Objectives[0].Name // as the view has it
+			}
+		}
+		cols = append(cols, sqlName(name))
 	}
 	q := fmt.Sprintf(`select %s from "%s" order by rank limit 10`, strings.Join(cols, ", "), strings.ReplaceAll(spec.Name, `"`, `""`))
 	db := ""
