@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -360,9 +361,11 @@ func (b *Backend) find() error {
 			return err
 		}
 		current, ended := readRing(filepath.Join(s.dir, "ring"))
+		b.mu.Lock()
 		s.current = current
 		b.ended = append(b.ended, ended...)
 		b.slots = append(b.slots, s)
+		b.mu.Unlock()
 	}
 	return nil
 }
@@ -384,8 +387,9 @@ func (b *Backend) Recover(_ context.Context, job runner.Job) error {
 			return nil
 		}
 	}
+	past := slices.Clone(b.ended)
 	b.mu.Unlock()
-	for _, r := range b.ended {
+	for _, r := range past {
 		if r.Name == job.Name && r.Token == job.Token {
 			f := newFollowed(job, b.o.Patterns)
 			b.wg.Add(1)
@@ -405,11 +409,13 @@ func (b *Backend) Recover(_ context.Context, job runner.Job) error {
 // hunt ends what is left of an attempt whose supervisor died.
 func (b *Backend) hunt(token string) {
 	sessions := map[int]uint64{}
+	b.mu.Lock()
 	for _, s := range b.slots {
 		if c := s.current; c != nil && c.Token == token && c.Boot == b.boot {
 			sessions[c.PID] = c.Born
 		}
 	}
+	b.mu.Unlock()
 	until := time.Now().Add(killPatience)
 	for empty := 0; empty < 3 && time.Now().Before(until); {
 		pids := traces(token, sessions)

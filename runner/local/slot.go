@@ -262,7 +262,9 @@ func (s *slot) lost(token string) {
 	}
 	// A record may have been written just before the end.
 	current, ended := readRing(filepath.Join(s.dir, "ring"))
+	s.b.mu.Lock()
 	s.current = current
+	s.b.mu.Unlock()
 	for _, r := range ended {
 		if r.Name == f.job.Name && r.Token == f.job.Token {
 			s.b.drop(s)
