@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -447,24 +448,14 @@ func (a *app) detach(ctx context.Context, o runOptions) error {
 	return a.awaitOwner(ctx, cmd, f.Spec.Name, log.Name(), start)
 }
 
-// undetached drops -d, --detach from the arguments before any --.
+// undetached takes back -d, however it was written: the last word on a flag
+// wins.
 func undetached(args []string) []string {
-	var out []string
-	for i, arg := range args {
-		if arg == "--" {
-			return append(out, args[i:]...)
-		}
-		if arg == "-d" || arg == "--detach" || arg == "--detach=true" {
-			continue
-		}
-		if len(arg) > 1 && arg[0] == '-' && arg[1] != '-' && strings.Trim(arg[1:], "dq") == "" {
-			if arg = strings.ReplaceAll(arg, "d", ""); arg == "-" {
-				continue
-			}
-		}
-		out = append(out, arg)
+	i := slices.Index(args, "--")
+	if i < 0 {
+		i = len(args)
 	}
-	return out
+	return slices.Insert(slices.Clone(args), i, "--detach=false")
 }
 
 func (a *app) awaitOwner(ctx context.Context, cmd *exec.Cmd, name, log string, start int64) error {
