@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/runnertest"
 	"github.com/trawl-sweep/trawl/runner/runnertest/commandtest"
 	"github.com/trawl-sweep/trawl/sweep"
 )
@@ -74,28 +75,6 @@ func TestLaws(t *testing.T) {
 	})
 }
 
-// await reads updates until the job has ended; all are kept in seen.
-func await(t *testing.T, b runner.Backend, name string, seen map[string][]runner.Update) *sweep.Exit {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		for _, u := range seen[name] {
-			if u.Exit != nil {
-				return u.Exit
-			}
-		}
-		select {
-		case u, ok := <-b.Updates():
-			if !ok {
-				t.Fatalf("updates closed before %s ended", name)
-			}
-			seen[u.Name] = append(seen[u.Name], u)
-		case <-deadline:
-			t.Fatalf("%s did not end within %s", name, patience)
-		}
-	}
-}
-
 // patience is how long a test waits for what must come.
 const patience = 60 * time.Second
 
@@ -106,7 +85,7 @@ func runOne(t *testing.T, b *Backend, j runner.Job) ([]sweep.Report, *sweep.Exit
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	x := await(t, b, j.Name, seen)
+	x := runnertest.Await(t, b, j.Name, seen)
 	b.Settled(j.Name)
 	var out []sweep.Report
 	for _, u := range seen[j.Name] {
@@ -239,7 +218,7 @@ func TestSupervisorKilled(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if x := await(t, b, j.Name, seen); x.Class != sweep.ClassLost {
+	if x := runnertest.Await(t, b, j.Name, seen); x.Class != sweep.ClassLost {
 		t.Errorf("got exit %+v, want class lost", *x)
 	}
 	if left := alive(marker); len(left) > 0 {
@@ -305,7 +284,7 @@ func TestReattach(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	if x := await(t, b, j.Name, seen); x.Code != 0 {
+	if x := runnertest.Await(t, b, j.Name, seen); x.Code != 0 {
 		t.Errorf("got exit %+v, want 0", *x)
 	}
 	if got := losses(seen[j.Name]); got != "1 2" {
@@ -340,7 +319,7 @@ func TestEndedAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string][]runner.Update{}
-	if x := await(t, b, j.Name, seen); x.Code != 5 {
+	if x := runnertest.Await(t, b, j.Name, seen); x.Code != 5 {
 		t.Errorf("got exit %+v, want 5", *x)
 	}
 	if got := losses(seen[j.Name]); got != "3" {
