@@ -53,7 +53,8 @@ type Capacity struct {
 
 // An Update is news of a job. Updates of one job come in order; the last has
 // Exit set. Reports and Mark belong together: they are stored in one
-// transaction, so that each report is recorded once.
+// transaction, so that each report is recorded once. With Exit there need be no
+// Mark, for the end is stored in the same transaction.
 type Update struct {
 	Name    string
 	Reports []sweep.Report

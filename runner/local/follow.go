@@ -86,7 +86,7 @@ func (f *followed) read(last bool) runner.Update {
 			Text: fmt.Sprintf("trial %d: %d bytes of output were dropped before they could be read", f.job.Trial, f.log.lost-f.lost)}
 		f.lost = f.log.lost
 	}
-	if f.log.done+f.file.done != before {
+	if f.log.done+f.file.done != before && !last { // after the end nobody goes on from it
 		b, _ := json.Marshal(mark{f.log.done, f.file.done, f.parser.State()})
 		u.Mark = string(b)
 	}
@@ -97,8 +97,15 @@ func (f *followed) read(last bool) runner.Update {
 	return u
 }
 
-// last reads what is left and makes the update that ends the job.
-func (f *followed) last(x sweep.Exit) runner.Update {
+// last reads what is left and makes the update that ends the job. output is
+// what came with the exit record: the whole output behind a 1, or nothing.
+func (f *followed) last(x sweep.Exit, output []byte) runner.Update {
+	if len(output) > 0 {
+		f.mu.Lock()
+		f.log.close()
+		f.log.whole = bytes.NewReader(output[1:])
+		f.mu.Unlock()
+	}
 	u := f.read(true)
 	if x.Code != 0 || x.Signal != 0 {
 		u.Tail = f.tail()
@@ -155,12 +162,13 @@ func (f *followed) classify(x *sweep.Exit, tail []string) {
 
 // tail is a file that is read line by line as it grows.
 type tail struct {
-	path string
-	f    *os.File
-	done int64 // all lines before it were taken
-	skip bool  // inside a line that is too long
-	lost int64 // bytes found in holes
-	buf  []byte
+	path  string
+	f     *os.File
+	whole *bytes.Reader // all of it, read instead of the file
+	done  int64         // all lines before it were taken
+	skip  bool          // inside a line that is too long
+	lost  int64         // bytes found in holes
+	buf   []byte
 }
 
 func (t *tail) close() {
@@ -173,22 +181,26 @@ func (t *tail) close() {
 // read gives all whole lines since the last call to take, as long as more says
 // so; with last, also an unfinished one. Lines end at \n or \r.
 func (t *tail) read(last bool, more func() bool, take func([]byte)) {
-	if t.f == nil {
-		f, err := os.Open(t.path)
-		if err != nil {
-			return // not there yet
+	var src io.ReaderAt = t.whole
+	if t.whole == nil {
+		if t.f == nil {
+			f, err := os.Open(t.path)
+			if err != nil {
+				return // not there yet
+			}
+			t.f = f
 		}
-		t.f = f
+		src = t.f
 	}
 	if t.buf == nil {
 		t.buf = make([]byte, 4096)
 	}
 	for more() {
-		n, err := t.f.ReadAt(t.buf, t.done)
+		n, err := src.ReadAt(t.buf, t.done)
 		if n == 0 {
 			return
 		}
-		if t.buf[0] == 0 && t.hole() {
+		if t.buf[0] == 0 && t.whole == nil && t.hole() {
 			continue
 		}
 		used := t.lines(t.buf[:n], take)

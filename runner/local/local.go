@@ -434,5 +434,5 @@ func (b *Backend) hunt(token string) {
 func (b *Backend) finish(f *followed, x sweep.Exit) {
 	f.order.Lock()
 	defer f.order.Unlock()
-	b.emit(f.last(x))
+	b.emit(f.last(x, nil))
 }

@@ -27,6 +27,7 @@ import (
 // killed while it holds a backend.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "__supervise" {
+		withoutPidfd = os.Getenv("LOCAL_TEST_BELL") != ""
 		os.Exit(Supervise(os.Args[2:]))
 	}
 	if dir := os.Getenv("LOCAL_TEST_HOLD"); dir != "" {
@@ -73,6 +74,12 @@ func TestLaws(t *testing.T) {
 		dir := t.TempDir()
 		return backend(t, dir), func() runner.Backend { return backend(t, dir) }
 	})
+}
+
+// TestWithoutPidfd runs the laws as on a kernel before 5.4.
+func TestWithoutPidfd(t *testing.T) {
+	t.Setenv("LOCAL_TEST_BELL", "1")
+	TestLaws(t)
 }
 
 // patience is how long a test waits for what must come.

@@ -189,14 +189,15 @@ func (s *slot) listen() {
 				continue
 			}
 			if rec, err := decodeRecord(body); err == nil {
-				s.exited(rec)
+				s.exited(rec, body[min(recordSize, len(body)):])
 			}
 		}
 	}()
 }
 
-// exited hands on the end of the slot's job and frees the slot.
-func (s *slot) exited(rec record) {
+// exited hands on the end of the slot's job, with its output if that is short,
+// and frees the slot.
+func (s *slot) exited(rec record, output []byte) {
 	s.b.mu.Lock()
 	f := s.job
 	if f == nil || f.job.Name != rec.Name || f.job.Token != rec.Token {
@@ -212,7 +213,7 @@ func (s *slot) exited(rec record) {
 	s.b.mu.Unlock()
 	f.order.Lock()
 	defer f.order.Unlock()
-	u := f.last(rec.Exit)
+	u := f.last(rec.Exit, output)
 	s.b.drop(s)
 	s.b.emit(u)
 }
@@ -277,7 +278,7 @@ func (s *slot) lost(token string) {
 	now := time.Now().UnixMicro()
 	f.order.Lock()
 	defer f.order.Unlock()
-	u := f.last(sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now})
+	u := f.last(sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now}, nil)
 	s.b.drop(s)
 	s.b.emit(u)
 }

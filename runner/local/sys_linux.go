@@ -17,10 +17,17 @@ const wall = unix.WALL
 // adopt makes orphans of this process's descendants its own children.
 func adopt() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
+// withoutPidfd makes a test do what older kernels need.
+var withoutPidfd bool
+
 // trialAttr is how a trial starts: in its own session, and dead when the
-// thread that started it ends.
-func trialAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+// thread that started it ends. pidfd gets a descriptor of the process, or -1
+// before Linux 5.4.
+func trialAttr(pidfd *int) *syscall.SysProcAttr {
+	if withoutPidfd {
+		pidfd = nil
+	}
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
 }
 
 // children returns the living children of a process, zombies included.

@@ -14,7 +14,9 @@ const wall = 0
 
 func adopt() {}
 
-func trialAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+var withoutPidfd bool
+
+func trialAttr(*int) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 func descendants(int) []int { return nil }
 

@@ -93,7 +93,7 @@ func (l *loop) killOne(ctx context.Context, c Control) (string, error, error) {
 	}
 	reason := orWhy(c.Why, "stopped by the user")
 	if v.trial.State != sweep.Running {
-		l.settle(v, &sweep.Ended{Trial: c.Trial, Attempt: v.trial.Attempt, State: sweep.Killed, Reason: reason}, nil, false)
+		l.settle(v, &sweep.Ended{Trial: c.Trial, Attempt: v.trial.Attempt, State: sweep.Killed, Reason: reason}, sweep.Post{}, nil, false)
 		return fmt.Sprintf("trial %d: killed before it ran", c.Trial), nil, nil
 	}
 	e := &sweep.Stopping{Trial: c.Trial, Attempt: v.trial.Attempt, Why: sweep.StopKill, Reason: reason}

@@ -468,7 +468,7 @@ func (l *loop) pending() []sweep.Proposal {
 func (l *loop) reuse(v *live, o *sweep.Ended) {
 	e := &sweep.Ended{Trial: v.trial.ID, State: o.State, Reason: "reused the outcome of the same point",
 		HasObjective: o.HasObjective, Objective: o.Objective, ObjectiveStep: o.ObjectiveStep, Others: o.Others}
-	l.settle(v, e, nil, false)
+	l.settle(v, e, sweep.Post{}, nil, false)
 }
 
 func (l *loop) diskOK() bool {

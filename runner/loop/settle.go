@@ -35,18 +35,19 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	for _, r := range u.Reports {
 		l.observe(v, v.trial.Attempt, r)
 	}
-	if len(u.Reports) > 0 || u.Mark != "" || len(events) > 0 {
-		l.Journal.Post(sweep.Post{Events: events, Trial: id, Attempt: v.trial.Attempt, Reports: u.Reports, Mark: u.Mark})
-		if len(u.Reports) > 0 {
-			l.tell(News{Trial: v.trial, Params: v.params, Reports: u.Reports})
-		}
+	if len(u.Reports) > 0 {
+		l.tell(News{Trial: v.trial, Params: v.params, Reports: u.Reports})
 	}
+	post := sweep.Post{Events: events, Trial: id, Attempt: v.trial.Attempt, Reports: u.Reports, Mark: u.Mark}
 	if u.Exit == nil {
+		if len(u.Reports) > 0 || u.Mark != "" || len(events) > 0 {
+			l.Journal.Post(post)
+		}
 		return nil
 	}
 	delete(l.jobs, u.Name)
 	e := l.judge(v, *u.Exit, u.Tail)
-	l.settle(v, e, u.Tail, true)
+	l.settle(v, e, post, u.Tail, true)
 	return l.limits(ctx, e, u.Tail)
 }
 
@@ -170,8 +171,9 @@ func (l *loop) retry(v *live, c sweep.Class) bool {
 	return len(r.On) == 0 || slices.Contains(r.On, c)
 }
 
-// settle applies the end of an attempt and posts it.
-func (l *loop) settle(v *live, e *sweep.Ended, tail []string, release bool) {
+// settle applies the end of an attempt and posts it, behind what post holds:
+// the last reports are stored with the end or not at all.
+func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, release bool) {
 	t, err := v.trial.Apply(e)
 	if err != nil {
 		panic("loop: " + err.Error())
@@ -189,7 +191,8 @@ func (l *loop) settle(v *live, e *sweep.Ended, tail []string, release bool) {
 	}
 	l.names[e] = v.name
 	l.tails[e] = ended{trial: t, params: v.params, tail: tail, seconds: seconds, release: release}
-	l.Journal.Post(sweep.Post{Events: []sweep.Event{e}})
+	post.Events = append(post.Events, e)
+	l.Journal.Post(post)
 }
 
 // ack takes what was synced: only now a trial has ended.
@@ -399,7 +402,7 @@ func (l *loop) gone(v *live) {
 	if v.trial.Stopping == sweep.StopKill {
 		e.State, e.Requeue, e.Reason = sweep.Killed, sweep.RequeueNone, v.trial.Reason
 	}
-	l.settle(v, e, nil, false)
+	l.settle(v, e, sweep.Post{}, nil, false)
 	slices.Sort(l.queue)
 }
 
