@@ -217,8 +217,16 @@ const lagDelay = 50 * time.Millisecond
 
 // waiting reports whether the group holds a post of a trial of x.
 func (w *writer) waiting(x *op) bool {
+	old := x.facts // but those of trials that x itself proposes: nobody can have posted about them
+	for len(old) > 0 && old[0].event.Kind() == "proposed" {
+		id := old[0].event.Subject()
+		old = slices.DeleteFunc(slices.Clone(old), func(f fact) bool { return f.event.Subject() == id })
+	}
+	if len(old) == 0 && x.post.Trial == 0 {
+		return false
+	}
 	for _, o := range w.posts {
-		if o.store == x.store && (o.concerns(x.post.Trial) || slices.ContainsFunc(x.facts, func(f fact) bool { return o.concerns(f.event.Subject()) })) {
+		if o.store == x.store && (o.concerns(x.post.Trial) || slices.ContainsFunc(old, func(f fact) bool { return o.concerns(f.event.Subject()) })) {
 			return true
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/runner"
@@ -158,26 +157,4 @@ func emptyDir(dir string) bool {
 	defer f.Close()
 	names, _ := f.Readdirnames(1)
 	return len(names) == 0
-}
-
-// ports hands out TCP ports that were free a moment ago, each once in a long
-// while.
-type ports struct {
-	mu   sync.Mutex // jobs of `trawl try` and of the loop come from different goroutines
-	last int
-}
-
-func (p *ports) next() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for try := 0; try < 100; try++ {
-		if p.last < 20000 || p.last > 32000 {
-			p.last = 20000 + os.Getpid()%8000
-		}
-		p.last++
-		if portFree(p.last) {
-			break
-		}
-	}
-	return p.last
 }

@@ -48,14 +48,3 @@ func signalNumber(name string) int {
 	}
 	return int(unix.SignalNum(name))
 }
-
-// portFree reports whether nothing is bound to a TCP port of this machine. It
-// binds and lets go, without the poller that package net would set up.
-func portFree(port int) bool {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return true // nothing can be said; the trial will
-	}
-	defer unix.Close(fd)
-	return unix.Bind(fd, &unix.SockaddrInet4{Port: port}) == nil
-}

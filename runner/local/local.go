@@ -69,6 +69,7 @@ type Backend struct {
 	done    chan struct{} // closed by Close
 	wg      sync.WaitGroup
 
+	dirs     dirs
 	spawning sync.Mutex // a child that has not become a supervisor yet is no orphan
 
 	mu     sync.Mutex // slots end on their own goroutines, the loop asks on its
@@ -134,9 +135,10 @@ func (b *Backend) Start(_ context.Context, job runner.Job) error {
 
 // launch makes the trial's directory and gives the job to the supervisor.
 func (s *slot) launch(job runner.Job) {
-	err := prepare(job)
+	err := s.b.dirs.prepare(job)
 	if err == nil {
 		err = s.start(s.b.order(job))
+		s.b.dirs.ahead(job)
 	}
 	s.b.mu.Lock()
 	s.starting = false
@@ -171,55 +173,6 @@ func (b *Backend) order(job runner.Job) *order {
 		o.logLimit = defaultLogLimit
 	}
 	return o
-}
-
-// prepare makes the trial's directory. What an attempt that the journal does
-// not know has left there is moved aside.
-func prepare(job runner.Job) error {
-	dir := job.TrialDir
-	err := os.Mkdir(dir, 0o755)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = os.MkdirAll(dir, 0o755)
-	case errors.Is(err, fs.ErrExist) && job.Attempt == 1:
-		if err = aside(dir); err == nil {
-			err = os.Mkdir(dir, 0o755)
-		}
-	case errors.Is(err, fs.ErrExist):
-		err = shelve(dir, job.Attempt-1)
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Mkdir(filepath.Join(dir, "checkpoint"), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	for _, l := range job.Link {
-		if err := os.Symlink(l, filepath.Join(dir, filepath.Base(l))); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	return os.WriteFile(filepath.Join(dir, ParamsName), job.Params, 0o644)
-}
-
-func aside(dir string) error {
-	for i := 1; ; i++ {
-		to := dir + ".stale-" + strconv.Itoa(i)
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-			return os.Rename(dir, to)
-		}
-	}
-}
-
-// shelve keeps the output of an earlier attempt under its number.
-func shelve(dir string, attempt int) error {
-	for from, to := range map[string]string{LogName: "output.%d.log", MetricsName: "metrics.%d.jsonl"} {
-		err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, fmt.Sprintf(to, attempt)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // free returns a slot without a job, marked busy.
@@ -335,6 +288,7 @@ func (b *Backend) Close() error {
 		s.close()
 	}
 	b.wg.Wait()
+	b.dirs.close()
 	close(b.updates)
 	return nil
 }

@@ -178,15 +178,24 @@ func (w *wire) getStr() string {
 	return s
 }
 
+// getStrs reads a list of strings, in one allocation for all of them.
 func (w *wire) getStrs() []string {
 	n := w.getUint()
 	if n > uint64(len(w.b)) {
 		w.bad = true
 		return nil
 	}
+	all, from := string(w.b), len(w.b)
 	out := make([]string, 0, n)
 	for range n {
-		out = append(out, w.getStr())
+		k := w.getUint()
+		if k > uint64(len(w.b)) {
+			w.bad, w.b = true, nil
+			return out
+		}
+		at := from - len(w.b)
+		out = append(out, all[at:at+int(k)])
+		w.b = w.b[k:]
 	}
 	return out
 }
