@@ -223,8 +223,34 @@ func (l *loader) readPoints() {
 	}
 	for i, pt := range n.items {
 		values := map[string]sweep.Value{}
+		before := len(l.errs)
 		l.readPoint(values, pt, read, fmt.Sprintf("points[%d]", i), "")
+		if len(l.errs) == before && l.spec.Space != nil {
+			l.tryPoint(values, pt, i)
+		}
 		l.spec.Points = append(l.spec.Points, values)
+	}
+}
+
+// tryPoint completes the i-th point just as the planner will: what cannot be
+// run is a problem of the file.
+func (l *loader) tryPoint(values map[string]sweep.Value, n *node, i int) {
+	space := l.spec.Space
+	given, err := space.FromNames(values)
+	if err != nil { // names and domains were looked at: the values of a zip
+		what, want, _ := strings.Cut(err.Error(), "; want ")
+		l.errorf(n.place, want, "points[%d]: %s", i, what)
+		return
+	}
+	p, ok, err := space.Draw(given, sweep.Query{Seed: l.spec.Seed}.Rand(int64(-i-1)))
+	switch {
+	case err != nil:
+		l.errorf(n.place, "", "points[%d]: %v", i, err)
+	case ok:
+	case space.Refuses(p, given) != nil:
+		l.errorf(n.place, "a point that keeps it", "points[%d]: constraint %s does not hold there", i, space.Refuses(p, given))
+	default:
+		l.errorf(n.place, "a point that keeps them", "points[%d]: the constraints do not hold there, whatever the rest is", i)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -85,6 +86,49 @@ func (s *Space) Fill(given Point, u []float64) (p Point, ok bool, err error) {
 		}
 	}
 	return s.Complete(raw)
+}
+
+// drawLimit bounds the points that Draw refuses before it gives up.
+const drawLimit = 1000
+
+// Draw is Fill with random coordinates until the constraints hold; ok is false
+// if they hold for none of a thousand. Then p is the last one that was refused.
+// What is given in full is looked at once.
+func (s *Space) Draw(given Point, rng *rand.Rand) (p Point, ok bool, err error) {
+	tries := 1
+	for i := range given {
+		if given[i].IsAbsent() && s.free(i) {
+			tries = drawLimit
+		}
+	}
+	u := make([]float64, len(s.dims))
+	for range tries {
+		for i := range u {
+			u[i] = rng.Float64()
+		}
+		if p, ok, err = s.Fill(given, u); err != nil || ok {
+			return p, ok, err
+		}
+	}
+	return p, false, nil
+}
+
+// Refuses returns the first constraint that does not hold at p, a point that
+// Draw made of given, whatever had been drawn: it reads values that were given
+// and constants alone. It is nil if there is none.
+func (s *Space) Refuses(p, given Point) Expr {
+	env := s.Env(p)
+	for _, c := range s.Constraints {
+		fixed := true
+		for _, name := range c.Names() {
+			i, ok := s.index[name]
+			fixed = fixed && ok && s.Params[i].Derived == nil && (!s.free(i) || !given[i].IsAbsent())
+		}
+		if v, err := c.Eval(env); fixed && err == nil && !truth(v) {
+			return c
+		}
+	}
+	return nil
 }
 
 // matching returns the rows of a zip group that agree with the values p has.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -307,6 +308,48 @@ func BenchmarkPoint(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				f()
+			}
+		})
+	}
+}
+
+func TestDraw(t *testing.T) {
+	s := mixed(t)
+	rng := func() *rand.Rand { return Query{Seed: 3}.Rand(-1) }
+	for _, tt := range []struct {
+		name    string
+		values  map[string]Value
+		ok      bool
+		refuses string
+	}{
+		{"part", map[string]Value{"width": IntValue(128)}, true, ""},
+		{"nothing", nil, true, ""},
+		{"all that a constraint reads", map[string]Value{"lr": FloatValue(9)}, false, "lr < 5"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			given, err := s.FromNames(tt.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, ok, err := s.Draw(given, rng())
+			if err != nil || ok != tt.ok {
+				t.Fatalf("got %s, %v, %v, want %v", s.Key(p), ok, err, tt.ok)
+			}
+			for i, v := range given {
+				if !v.IsAbsent() && !p[i].Equal(v) {
+					t.Errorf("%s: got %s, want %s as it was given", s.Params[i].Name, p[i], v)
+				}
+			}
+			got := ""
+			if c := s.Refuses(p, given); c != nil {
+				got = c.String()
+			}
+			if got != tt.refuses {
+				t.Errorf("refused by %q, want %q", got, tt.refuses)
+			}
+			again, _, _ := s.Draw(given, rng())
+			if !samePoint(s, p, again) {
+				t.Errorf("got %s, then %s from the same stream", s.Key(p), s.Key(again))
 			}
 		})
 	}
