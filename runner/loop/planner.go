@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -270,23 +271,15 @@ func (p *Planner) fresh(pending []sweep.Proposal) (*sweep.Proposed, error) {
 
 // fill completes a point that the user gave in part: the rest is drawn.
 func (p *Planner) fill(values map[string]sweep.Value, index int64) (sweep.Point, error) {
-	space := p.spec.Space
-	rng := sweep.Query{Seed: p.spec.Seed}.Rand(index)
-	u := make([]float64, len(space.Dims()))
-	given, err := space.FromNames(values)
+	given, err := p.spec.Space.FromNames(values)
 	if err != nil {
 		return nil, err
 	}
-	for range 1000 {
-		for i := range u {
-			u[i] = rng.Float64()
-		}
-		pt, ok, err := space.Fill(given, u)
-		if err != nil || ok {
-			return pt, err
-		}
+	pt, ok, err := p.spec.Space.Draw(given, sweep.Query{Seed: p.spec.Seed}.Rand(index))
+	if err == nil && !ok {
+		err = errors.New("the constraints do not hold there")
 	}
-	return nil, fmt.Errorf("the constraints do not hold there")
+	return pt, err
 }
 
 // propose makes the first trial of a point, or returns nil if the point is not
