@@ -51,6 +51,9 @@ func scriptSetup(env *testscript.Env) error {
 	env.Setenv("GOMAXPROCS", "2")
 	env.Setenv("TZ", "UTC")
 	env.Setenv("TRAWL_SCRIPT", env.WorkDir) // every process that the script starts inherits it
+	// The race detector holds every process for a second at its end, to see late
+	// races; with some 300 processes that is most of the time of all scripts.
+	env.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=50"))
 	env.Values["jobs"] = map[string]*scriptJob{}
 	t := env.T()
 	env.Defer(func() {
@@ -166,7 +169,7 @@ func lookPath(ts *testscript.TestScript, name string) string {
 // accessor for all of it.
 func scriptEnv(ts *testscript.TestScript) []string {
 	out := []string{}
-	for _, k := range []string{"PATH", "HOME", "WORK", "TMPDIR", "GOMAXPROCS", "TZ", "TRAWL_SCRIPT", "TRAWL_DB", "NO_COLOR", "LOSS"} {
+	for _, k := range []string{"PATH", "HOME", "WORK", "TMPDIR", "GOMAXPROCS", "TZ", "TRAWL_SCRIPT", "TRAWL_DB", "NO_COLOR", "LOSS", "GORACE"} {
 		if v := ts.Getenv(k); v != "" {
 			out = append(out, k+"="+v)
 		}
