@@ -17,7 +17,6 @@ import (
 
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/loop"
-	"github.com/trawl-sweep/trawl/runner/metric"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
@@ -42,7 +41,7 @@ results: one JSON object per line in, one out, in order.
   {"cmd":"tell","trial":1,"state":"failed"}              → {"ok":true}
 
 An empty list of trials means that there are no more. Mistakes are answered by
-{"error":"…"}. Numbers may be NaN and Infinity. A tell without metrics takes the
+{"error":"…"}. Numbers may be NaN and Infinity, without quotes. A tell without metrics takes the
 last reported ones. Everything is in memory unless --db is given; then an answer
 means safe from kill -9, and is on the disk within 100 ms (--sync: before the
 answer). A second start hands out the asked but untold trials first.
@@ -288,6 +287,9 @@ func (s *asker) answer(line []byte, w *bufio.Writer) ([]sweep.Event, []sweep.Pos
 		w.Write(append(b, '\n'))
 		return nil, nil
 	}
+	if bytes.Contains(line, []byte(`"`+bareMark)) {
+		return fail("not a request: a text that begins with NUL")
+	}
 	var q request
 	if err := json.Unmarshal(quoteNonFinite(line), &q); err != nil {
 		var odd *json.UnmarshalTypeError
@@ -489,27 +491,4 @@ func told(e *sweep.Ended) []float64 {
 		return nil
 	}
 	return append([]float64{e.Objective}, e.Others...)
-}
-
-// metrics reads a JSON object of numbers, nested ones flattened with `/`.
-func metrics(raw json.RawMessage) ([]sweep.Report, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
-	}
-	if raw[0] != '{' {
-		return nil, fmt.Errorf("%s: want an object of numbers", raw)
-	}
-	p, err := metric.New(nil)
-	if err != nil {
-		return nil, err
-	}
-	var out []sweep.Report
-	for _, w := range []string{"NaN", "-Infinity", "Infinity"} {
-		raw = bytes.ReplaceAll(raw, []byte(`"`+w+`"`), []byte(w)) // as quoteNonFinite left them
-	}
-	p.Line(raw, 0, func(r sweep.Report) { out = append(out, r) })
-	if len(out) == 0 && len(raw) > 2 {
-		return nil, fmt.Errorf("%s: want numbers", raw)
-	}
-	return out, nil
 }

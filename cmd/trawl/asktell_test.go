@@ -38,7 +38,7 @@ func TestMetricsOfARequest(t *testing.T) {
 	if _, text := values["f"]; text {
 		t.Error("text became a metric")
 	}
-	for _, bad := range []string{`7`, `[1]`, `{"a": "text"}`} {
+	for _, bad := range []string{`7`, `[1]`, `{"a": "text"}`, `{"a": 1, "b": "NaN"}`, `{"a": 1, "b": {"c": "-Infinity"}}`, `{"a": "0.5", "b": 1}`} {
 		if _, err := metrics(json.RawMessage(bad)); err == nil {
 			t.Errorf("%s: got no error", bad)
 		}
