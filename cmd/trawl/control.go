@@ -122,7 +122,7 @@ Exit status: 0 · 1 error, or nobody runs the sweep · 2 usage.`,
 			if err != nil {
 				return err
 			}
-			if f.where != "" || len(q.States)+len(q.Classes) > 0 {
+			if f.chooses() {
 				return a.eachTrial(cmd.Context(), which, q, func(name string, id sweep.TrialID) error {
 					return a.ask(cmd.Context(), name, loop.KillOne, fmt.Sprint(id))
 				})
@@ -207,7 +207,7 @@ Exit status: as for run.`,
 			if one {
 				return a.orRun(cmd.Context(), name, jobs, []loop.Control{{Verb: loop.Retry, Trial: id}})
 			}
-			if f.where == "" && len(q.States)+len(q.Classes) == 0 {
+			if !f.chooses() {
 				q.States = []sweep.State{sweep.Failed}
 			}
 			var cs []loop.Control

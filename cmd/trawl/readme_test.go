@@ -11,8 +11,11 @@ import (
 
 // The blocks of the README that are fenced as sh run as they stand, one after
 // the other, in a directory that has the repository's configs and nothing else;
-// trawl is this test binary. Blocks fenced as console or text are for reading.
+// trawl is this test binary, or one that is built when this has the race
+// detector, with which the trainings take ten times as long. Blocks fenced as
+// console or text are for reading.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +29,13 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TRAWL_") })
+	if raceDetector {
+		bin := t.TempDir()
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "trawl"), ".").CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	blocks := strings.Split(string(doc), "\n```sh\n")[1:]
 	if len(blocks) < 2 {
 		t.Errorf("the README has %d shell blocks to run; want the main job and the tour", len(blocks))

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,13 +27,14 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "__supervise" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"trawl": main})
+	testscript.Main(m, map[string]func(){"trawl": main, "dblock": dblock})
 }
 
 // patience bounds every wait of a script: far more than a busy machine needs.
 const patience = 60 * time.Second
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               scriptSetup,
@@ -109,6 +113,29 @@ func pollPause() { <-time.After(10 * time.Millisecond) }
 type scriptJob struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
+}
+
+// dblock DB FILE is a program of the scripts: it holds the write lock of a
+// database, as a foreign SQLite program may, until FILE exists.
+func dblock() {
+	db, err := sql.Open("sqlite", "file:"+os.Args[1]+"?_pragma=busy_timeout(60000)&_txlock=immediate")
+	if err != nil {
+		log.Fatal(err)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("locked")
+	for {
+		if _, err := os.Stat(os.Args[2]); err == nil {
+			break
+		}
+		pollPause()
+	}
+	if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+		log.Fatal(err)
+	}
 }
 
 type scriptCmd = func(ts *testscript.TestScript, neg bool, args []string)
