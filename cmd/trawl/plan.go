@@ -115,8 +115,9 @@ func newPlanCmd(a *app) *cobra.Command {
 		Use:   "plan [FILE] [-- CMD…]",
 		Short: "Show what a sweep would run: space, trials, first points and commands",
 		Long: `Plan shows the space of FILE (default sweep.yaml), the number of trials, the first
-points and their command lines, and what runs at a time. It runs nothing and
-writes nothing.
+points and their command lines, what runs at a time, and an estimate of time and
+disk: from the trials of this sweep that have ended, if there are any. It runs
+nothing and writes nothing.
 
 Exit status: 0 · 1 error · 2 usage or sweep file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -142,6 +143,7 @@ type planned struct {
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
+	Estimate   *estimate        `json:"estimate"`
 	Warnings   []problemJSON    `json:"warnings"`
 }
 
@@ -175,6 +177,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		if err := p.ends(spec); err != nil {
 			return err
 		}
+	}
+	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, n); err != nil {
+		return err
 	}
 	if a.json {
 		return a.printJSON(p)
@@ -274,6 +279,7 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintln(w, "trials      no end; Ctrl-C, -n or budget")
 	}
 	fmt.Fprintf(w, "parallel    %s\n", why)
+	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
 	for _, q := range spec.Space.Params {
 		fmt.Fprintf(w, "  %-20s %s\n", q.Name, describe(q))

@@ -346,6 +346,8 @@ var normals = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?`), "DATE"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(e-\d+)?(ms|s)\b`), "TIME"},
 	{regexp.MustCompile(`\bpid \d+\b`), "pid PID"},
+	{regexp.MustCompile(`"free_bytes": \d+`), `"free_bytes": SIZE`},
+	{regexp.MustCompile(`\d+(\.\d)? [KMGT]iB free`), "SIZE free"},
 }
 
 func cmdNormal(ts *testscript.TestScript, neg bool, args []string) {
