@@ -25,6 +25,11 @@ type SpecSet struct {
 	Dir      string `json:"dir"`      // where `trawl run` was started
 	Version  string `json:"version"`  // of trawl
 	Why      string `json:"why"`      // "run", "extend", "how", "set"
+
+	// With "extend": what trials of earlier revisions had for parameters that
+	// they lack, and the points so far that are not in the new space.
+	Was     map[string]Value `json:"was,omitempty"`
+	Outside []PointID        `json:"outside,omitempty"`
 }
 
 // Proposed is a new trial, queued.

@@ -400,6 +400,36 @@ func (p *Param) reread(v Value) Value {
 	return FloatValue(f)
 }
 
+// Adopt returns p, a point of an earlier revision, as one of s: a parameter that
+// it lacks has the value that Was says, unless its condition does not hold
+// there. inside reports whether the result is a point of s. p is not changed.
+func (s *Space) Adopt(p Point) (q Point, inside bool) {
+	q = slices.Clone(p)
+	for i := range q {
+		if q[i].IsAbsent() {
+			q[i] = s.Params[i].Was
+		}
+	}
+	done, inside, err := s.Complete(q)
+	if err != nil {
+		return q, false
+	}
+	for i := range q {
+		if done[i].IsAbsent() && p[i].IsAbsent() {
+			q[i] = Value{} // Was is of trials where it is active
+		}
+		inside = inside && done[i].Equal(q[i])
+		if s.Params[i].Derived == nil && !q[i].IsAbsent() {
+			_, ok := s.Params[i].Domain.Take(q[i])
+			inside = inside && ok
+		}
+	}
+	for _, dim := range s.dims {
+		inside = inside && (len(dim.Params) == 1 || len(s.matching(dim, q)) > 0)
+	}
+	return q, inside
+}
+
 // Nested returns the values of p as Value.Any gives them, inactive ones left
 // out; a parameter with a Path stands inside the maps that it names.
 func (s *Space) Nested(p Point) map[string]any {

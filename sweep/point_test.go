@@ -354,3 +354,47 @@ func TestDraw(t *testing.T) {
 		})
 	}
 }
+
+func TestAdopt(t *testing.T) {
+	s, err := NewSpace([]Param{
+		{Name: "lr", Domain: Domain{Dist: LogUniformValues, Min: 1e-3, Max: 1}},
+		{Name: "opt", Domain: texts("sgd", "rmsprop"), Was: StringValue("sgd")},
+		{Name: "rho", Domain: choices(FloatValue(0.9), FloatValue(0.99)), When: equals("opt", "rmsprop"), Was: FloatValue(0.9)},
+		{Name: "steps", Domain: Domain{Dist: Constant, Values: []Value{IntValue(1000)}}, Was: IntValue(1000)},
+		{Name: "depth", Domain: ints(2, 4)}, {Name: "width", Domain: ints(64, 128)},
+	}, []Expr{fn{"lr < 0.5", []string{"lr"}, func(env Env) (Value, error) {
+		return BoolValue(number(env, "lr") < 0.5), nil
+	}}}, [][]string{{"depth", "width"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, old, want string
+		inside          bool
+	}{
+		{"lacks what was says", `{"lr":0.1,"depth":2,"width":64}`, `{"depth":2,"lr":0.1,"opt":"sgd","steps":1000,"width":64}`, true},
+		{"active", `{"lr":0.1,"opt":"rmsprop","depth":2,"width":64}`, `{"depth":2,"lr":0.1,"opt":"rmsprop","rho":0.9,"steps":1000,"width":64}`, true},
+		{"has more", `{"lr":0.1,"gone":7,"depth":2,"width":64}`, `{"depth":2,"lr":0.1,"opt":"sgd","steps":1000,"width":64}`, true},
+		{"above the bound", `{"lr":3,"depth":2,"width":64}`, `{"depth":2,"lr":3,"opt":"sgd","steps":1000,"width":64}`, false},
+		{"another choice", `{"lr":0.1,"opt":"adam","depth":2,"width":64}`, `{"depth":2,"lr":0.1,"opt":"adam","steps":1000,"width":64}`, false},
+		{"another constant", `{"lr":0.1,"steps":5,"depth":2,"width":64}`, `{"depth":2,"lr":0.1,"opt":"sgd","steps":5,"width":64}`, false},
+		{"a constraint", `{"lr":0.7,"depth":2,"width":64}`, `{"depth":2,"lr":0.7,"opt":"sgd","steps":1000,"width":64}`, false},
+		{"no row of the zip", `{"lr":0.1,"depth":2,"width":128}`, `{"depth":2,"lr":0.1,"opt":"sgd","steps":1000,"width":128}`, false},
+		{"no value and no was", `{"depth":2,"width":64}`, `{"depth":2,"opt":"sgd","rho":0.9,"steps":1000,"width":64}`, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := s.ParseJSON([]byte(tt.old))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := s.Key(p)
+			q, inside := s.Adopt(p)
+			if got := s.Key(q); got != tt.want || inside != tt.inside {
+				t.Errorf("got  %s, %v\nwant %s, %v", got, inside, tt.want, tt.inside)
+			}
+			if s.Key(p) != before {
+				t.Error("Adopt changed its argument")
+			}
+		})
+	}
+}
