@@ -316,12 +316,8 @@ func (l *loop) foldOne(event sweep.Event) error {
 		if e.Revision == l.Revision {
 			l.Planner.Fold(e)
 		} else {
-			for i := range pt {
-				if pt[i].IsAbsent() {
-					pt[i] = l.Spec.Space.Params[i].Was
-				}
-			}
-			l.Planner.FoldKey(e, l.Spec.Space.Key(pt))
+			e.Point, _ = l.Spec.Space.Adopt(pt)
+			l.Planner.FoldKey(e, l.Spec.Space.Key(e.Point))
 		}
 		l.propose(e)
 		return nil
