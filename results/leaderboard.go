@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/trawl-sweep/trawl/results/rank"
@@ -31,8 +32,9 @@ type RankRow struct {
 	Failed    int64           `json:"failed"`
 	Diverged  int64           `json:"diverged"`
 	Killed    int64           `json:"killed"`
-	Params    json.RawMessage `json:"params"` // without the repeat parameter
-	AllParams json.RawMessage `json:"-"`      // of Trial
+	Params    json.RawMessage `json:"params"`            // without the repeat parameter
+	AllParams json.RawMessage `json:"-"`                 // of Trial
+	Outside   bool            `json:"outside,omitempty"` // of the space of the newest revision
 	Note      string          `json:"note,omitempty"`
 }
 
@@ -55,11 +57,12 @@ func RankedOnly() RankOption { return func(o *rankOptions) { o.ranked = true } }
 
 const rankColumns = `select p.id, p.trial, p.n, p.planned, p.mean, p.std, p.low, p.high, p.m2, p.front, p.crowding, p.others,
   p.odd, p.pruned, p.failed, p.diverged, p.killed, t.params,
-  case when ?1 = '' then t.params else json_remove(t.params, '$."' || ?1 || '"') end
+  case when ?1 = '' then t.params else json_remove(t.params, '$."' || ?1 || '"') end, t.revision
 from t_points p left join t_trials t on t.sweep = p.sweep and t.id = p.trial where p.sweep = ?2 `
 
 // Leaderboard lists the best n points, all if n <= 0, best first; those that do
-// not rank follow, with Rank 0 and a Note ("2/3, 1 diverged"). by is the name
+// not rank follow, with Rank 0 and a Note ("2/3, 1 diverged"). Params has what was:
+// says of parameters that the trial lacks. by is the name
 // of a metric to rank by instead of the objective: then the mean of its values
 // in the finished trials of each point. The index of the points is read in
 // order, so that the time depends on n alone; by another metric it is a scan.
@@ -72,8 +75,12 @@ func (r *Reader) Leaderboard(ctx context.Context, which string, n int, by string
 	for _, f := range opts {
 		f(&o)
 	}
+	past, err := r.past(ctx, s)
+	if err != nil {
+		return nil, wrap("rank "+s.Name, err)
+	}
 	if by != "" && by != s.Metric {
-		return r.leaderboardBy(ctx, s, n, by, o)
+		return r.leaderboardBy(ctx, s, n, by, o, past)
 	}
 	limit := int64(-1)
 	if n > 0 {
@@ -83,7 +90,7 @@ func (r *Reader) Leaderboard(ctx context.Context, which string, n int, by string
 	var best rank.Sample
 	ranked := true
 	collect := func(row []driver.Value) error {
-		p, sample, err := rankRow(row)
+		p, sample, err := past.rankRow(row)
 		if ranked {
 			p.Rank = int64(len(out)) + 1
 			if len(out) == 0 {
@@ -107,14 +114,33 @@ func (r *Reader) Leaderboard(ctx context.Context, which string, n int, by string
 	return out, wrap("rank "+s.Name, err)
 }
 
-func rankRow(r []driver.Value) (RankRow, rank.Sample, error) {
+// past is what earlier revisions of a sweep mean for its ranking.
+type past struct {
+	was     map[string]was
+	outside map[int64]bool
+}
+
+func (r *Reader) past(ctx context.Context, s SweepRow) (past, error) {
+	es, err := extensions(ctx, r, s.ID, s.Revision)
+	if err != nil || len(es) == 0 {
+		return past{}, err
+	}
+	return past{formerly(es), pointSet(es[len(es)-1].Outside)}, nil
+}
+
+func (h past) rankRow(r []driver.Value) (RankRow, rank.Sample, error) {
 	opt := func(v driver.Value) Float { return Float{asFloat(v), v != nil} }
 	p := RankRow{Point: sweep.PointID(asInt(r[0])), Trial: sweep.TrialID(asInt(r[1])), N: asInt(r[2]), Planned: asInt(r[3]),
 		Mean: opt(r[4]), Std: opt(r[5]), Low: opt(r[6]), High: opt(r[7]), Front: asInt(r[9]), Crowding: opt(r[10]),
 		Odd: asInt(r[12]), Pruned: asInt(r[13]), Failed: asInt(r[14]), Diverged: asInt(r[15]), Killed: asInt(r[16]),
 		AllParams: json.RawMessage(asText(r[17])), Params: json.RawMessage(asText(r[18]))}
-	var err error
+	p.Outside = h.outside[asInt(r[0])]
+	var err, ferr error
 	p.Others, err = parseNumbers(asText(r[11]))
+	if r[19] != nil {
+		p.Params, ferr = withFormer(p.Params, asInt(r[19]), h.was)
+	}
+	err = errors.Join(err, ferr)
 	return p, rank.Sample{N: p.N, Mean: p.Mean.V, M2: asFloat(r[8])}, err
 }
 
@@ -135,6 +161,9 @@ func (p *RankRow) compare(best, mine rank.Sample) {
 // standing says why a point does not rank: "2/3, 1 diverged".
 func (p *RankRow) standing() string {
 	s := fmt.Sprintf("%d/%d", p.N, p.Planned)
+	if p.Outside {
+		s += ", outside of the space"
+	}
 	for _, c := range []struct {
 		n    int64
 		what string
@@ -147,14 +176,14 @@ func (p *RankRow) standing() string {
 }
 
 // leaderboardBy ranks by a metric that is not the objective.
-func (r *Reader) leaderboardBy(ctx context.Context, s SweepRow, n int, by string, o rankOptions) ([]RankRow, error) {
+func (r *Reader) leaderboardBy(ctx context.Context, s SweepRow, n int, by string, o rankOptions, past past) ([]RankRow, error) {
 	order := ""
 	if o.maximize != nil && *o.maximize || o.maximize == nil && s.Goal == sweep.Maximize.String() {
 		order = " desc"
 	}
 	limit := int64(-1)
 	if n > 0 {
-		limit = int64(n)
+		limit = int64(n + len(past.outside)) // which may stand anywhere, and follow
 	}
 	var col int64
 	ok, err := r.one(ctx, "select id from t_columns where sweep = ? and kind = 'metric' and name = ?", []driver.Value{s.ID, by}, func(row []driver.Value) {
@@ -174,14 +203,14 @@ means as (select point, min(id) as trial, count(*) as n, avg(x) as mean from v g
 best as (select m.point, m.n, m.mean, p.planned from means m join t_points p on p.sweep = ?2 and p.id = m.point order by m.n < p.planned, m.mean%s, m.point limit ?4)
 select b.point, p.trial, b.n, b.planned, b.mean, null, null, null, (select total((x - b.mean) * (x - b.mean)) from v where v.point = b.point),
   null, null, null, p.odd, p.pruned, p.failed, p.diverged, p.killed, t.params,
-  case when ?1 = '' then t.params else json_remove(t.params, '$."' || ?1 || '"') end
+  case when ?1 = '' then t.params else json_remove(t.params, '$."' || ?1 || '"') end, t.revision
 from best b join t_points p on p.sweep = ?2 and p.id = b.point left join t_trials t on t.sweep = ?2 and t.id = p.trial
 order by b.n < b.planned, b.mean%s, b.point`
-	out := []RankRow{}
+	out, rest := []RankRow{}, []RankRow{}
 	var best rank.Sample
 	err = r.each(ctx, fmt.Sprintf(q, order, order), []driver.Value{s.RepeatParam, s.ID, col, limit}, func(row []driver.Value) error {
-		p, sample, err := rankRow(row)
-		if p.N >= p.Planned {
+		p, sample, err := past.rankRow(row)
+		if p.N >= p.Planned && !p.Outside {
 			p.Rank = int64(len(out)) + 1
 			if len(out) == 0 {
 				best = sample
@@ -192,12 +221,18 @@ order by b.n < b.planned, b.mean%s, b.point`
 			}
 		} else {
 			p.Note = p.standing()
+			rest = append(rest, p)
+			return err
 		}
-		if p.Rank > 0 || !o.ranked {
-			out = append(out, p)
-		}
+		out = append(out, p)
 		return err
 	})
+	if !o.ranked {
+		out = append(out, rest...)
+	}
+	if n > 0 && len(out) > n {
+		out = out[:n]
+	}
 	return out, wrap("rank "+s.Name, err)
 }
 

@@ -40,7 +40,7 @@ func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // settle counts the end of a trial in its point and sweep.
 func (p *projector) settle(l *live) error {
 	p.count(l.state, 1)
-	if l.counts() && l.planned == 1 && len(p.goals) == 1 {
+	if l.counts() && l.planned == 1 && len(p.goals) == 1 && !p.outside[l.point] {
 		// By far the most common: the only run of the point, in one statement.
 		res, err := p.c.exec(`insert into t_points (sweep, id, trial, planned, n, mean, score) values (?, ?, ?, 1, 1, ?, ?)
 on conflict (sweep, id) do nothing`, p.sweep, l.point, int64(l.id), l.objective, p.goals[0].Score(l.objective))
@@ -143,7 +143,7 @@ func (p *projector) writeSample(point int64, s rank.Sample, others []float64) er
 	var mean, std, low, high, score, more driver.Value
 	if s.N > 0 {
 		mean = s.Mean
-		if len(p.goals) == 1 && isFinite(s.Mean) {
+		if len(p.goals) == 1 && isFinite(s.Mean) && !p.outside[point] {
 			score = p.goals[0].Score(s.Mean)
 		}
 		if len(others) > 0 {
@@ -188,7 +188,7 @@ func (p *projector) rankFronts() error {
 	err := p.c.each(ctxBackground, `select id, mean, others from t_points where sweep = ? and n >= planned order by id`,
 		[]driver.Value{p.sweep}, func(row []driver.Value) error {
 			others, err := parseNumbers(asText(row[2]))
-			if err != nil || len(others)+1 < len(p.goals) {
+			if err != nil || len(others)+1 < len(p.goals) || p.outside[asInt(row[0])] {
 				return err
 			}
 			values := append([]float64{asFloat(row[1])}, others...)

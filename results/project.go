@@ -24,6 +24,7 @@ type projector struct {
 	metrics []driver.Value
 	counts  counters
 	fronts  fronts
+	outside map[int64]bool // points that a revision left outside its space: they do not rank
 }
 
 // counters are what a transaction adds to the row of the sweep.
@@ -69,7 +70,7 @@ func newProjector(c *conn, id int64) (*projector, error) {
 func (p *projector) reset() error {
 	p.live, p.touched, p.metrics, p.counts = map[sweep.TrialID]*live{}, nil, nil, counters{}
 	p.fronts = fronts{}
-	row, ok, err := p.c.row("select objectives from t_sweeps where id = ?", p.sweep)
+	row, ok, err := p.c.row("select objectives, revision from t_sweeps where id = ?", p.sweep)
 	if err != nil || !ok {
 		return fmt.Errorf("sweep %d: %w", p.sweep, orErr(err, ErrNoSweep))
 	}
@@ -82,6 +83,9 @@ func (p *projector) reset() error {
 		p.goals = append(p.goals, parseGoal(o.Goal))
 	}
 	p.fronts.stale = len(p.goals) > 1
+	if p.outside, err = outside(ctxBackground, p.c, p.sweep, asInt(row[1])); err != nil {
+		return err
+	}
 	p.cols, err = loadColumns(p.c, p.sweep)
 	return err
 }
@@ -146,6 +150,9 @@ func (p *projector) apply(f fact) error {
 	case *sweep.SpecSet:
 		_, err := p.c.exec("update t_sweeps set doc = ?, digest = ?, revision = ?, dir = ?, last_at = max(last_at, ?) where id = ?",
 			e.Doc, e.Digest, int64(e.Revision), e.Dir, f.at, p.sweep)
+		if err == nil && e.Why == whyExtend {
+			err = p.extend(e)
+		}
 		return err
 	case *sweep.Note:
 		if l := p.live[e.Trial]; l != nil {

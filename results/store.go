@@ -293,6 +293,7 @@ func (s *Store) Revise(ctx context.Context, ev *sweep.SpecSet, spec *sweep.Spec)
 		if err := s.p.reset(); err != nil {
 			return err
 		}
+		s.p.cols.stale = ev.Why == whyExtend // the views say what trials had before
 		return s.p.project(fs, sweep.Post{})
 	}})
 	if err != nil {

@@ -146,6 +146,7 @@ update main.t_sweeps set finished = 0, failed = 0, pruned = 0, diverged = 0, kil
 	if err != nil {
 		return 0, err
 	}
+	p.outside = nil // as it was at first; the journal says when that changed
 	if err := p.rebuildSeries(ctx); err != nil {
 		return 0, err
 	}

@@ -335,7 +335,7 @@ func bindable(v any) driver.Value {
 // createSweepViews makes the three views of a sweep anew: "NAME", "NAME/all"
 // and "NAME/points".
 func createSweepViews(ctx context.Context, c *conn, id int64) error {
-	row, ok, err := c.row("select name, goal, repeat_param from t_sweeps where id = ?", id)
+	row, ok, err := c.row("select name, goal, repeat_param, revision from t_sweeps where id = ?", id)
 	if err != nil || !ok {
 		return orErr(err, ErrNoSweep)
 	}
@@ -343,6 +343,11 @@ func createSweepViews(ctx context.Context, c *conn, id int64) error {
 	if err != nil {
 		return err
 	}
+	es, err := extensions(ctx, c, id, asInt(row[3]))
+	if err != nil {
+		return err
+	}
+	earlier := formerly(es)
 	name, sign := asText(row[0]), ""
 	if parseGoal(asText(row[1])) == sweep.Maximize {
 		sign = "-"
@@ -350,11 +355,16 @@ func createSweepViews(ctx context.Context, c *conn, id int64) error {
 	var all, names, active, points strings.Builder
 	for _, p := range cs.params {
 		if p.col != "" {
-			all.WriteString(", w." + quote(p.col))
+			value, current := "w."+quote(p.col), "json_extract(t.params, "+literal(jsonPath(p))+")"
+			if w, ok := earlier[p.name]; ok {
+				value, current = w.column(id, value, "w.trial"), w.column(id, current, "t.id")
+			}
+			value += " as " + quote(p.col)
+			all.WriteString(", " + value)
 			names.WriteString(", a." + quote(p.col) + " as " + quote(p.col))
-			active.WriteString(", json_extract(t.params, " + literal(jsonPath(p)) + ")")
+			active.WriteString(", " + current)
 			if p.name != asText(row[2]) {
-				points.WriteString(", w." + quote(p.col))
+				points.WriteString(", " + value)
 			}
 		}
 	}
