@@ -153,11 +153,46 @@ func (s *sweeping) revise(ctx context.Context, last *sweep.SpecSet) error {
 		e.Revision, e.Dir, e.Why = last.Revision, last.Dir, "how"
 		if last.Digest != s.spec.Digest {
 			e.Revision, e.Why = last.Revision+1, "extend"
+			if err := s.adopt(ctx, e); err != nil {
+				return err
+			}
 		}
 		s.sayChanges(last)
 	}
 	s.revision = e.Revision
 	return s.store.Revise(ctx, e, s.spec)
+}
+
+// adopt tells the tables what an extension makes of the trials so far: what they
+// had for new parameters, and which of their points are outside now.
+func (s *sweeping) adopt(ctx context.Context, e *sweep.SpecSet) error {
+	for _, p := range s.spec.Space.Params {
+		if !p.Was.IsAbsent() {
+			if e.Was == nil {
+				e.Was = map[string]sweep.Value{}
+			}
+			e.Was[p.Name] = p.Was
+		}
+	}
+	rows, err := s.db.Reader().Query(ctx, "select point, params from trials where sweep = ? group by point order by point", s.spec.Name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		id, ok := rows.Row()[0].(int64)
+		pt, err := s.spec.Space.ParseJSON(fmt.Append(nil, rows.Row()[1]))
+		if err != nil || !ok {
+			return fmt.Errorf("point %v: %w", rows.Row()[0], err)
+		}
+		if _, inside := s.spec.Space.Adopt(pt); !inside {
+			e.Outside = append(e.Outside, sweep.PointID(id))
+		}
+	}
+	if n := len(e.Outside); n > 0 {
+		fmt.Fprintf(s.a.stderr, "trawl: %d points are outside of the new space: they are kept and follow behind the ranking\n", n)
+	}
+	return rows.Err()
 }
 
 func (s *sweeping) sayChanges(last *sweep.SpecSet) {
@@ -168,6 +203,9 @@ func (s *sweeping) sayChanges(last *sweep.SpecSet) {
 	how, what := configs.Compare(old.Spec, s.spec)
 	if d := configs.Diff(append(how, what...)); d != "" {
 		fmt.Fprintf(s.a.stderr, "sweep %s changed since it last ran:\n%s", s.spec.Name, d)
+	}
+	for _, p := range configs.CheckExtend(old.Spec, s.spec) {
+		fmt.Fprintf(s.a.stderr, "warning: %s; want %s\n", p.What, p.Want)
 	}
 }
 
