@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/trawl-sweep/trawl/results/rank"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -249,5 +250,5 @@ func (r *Reader) noMetric(ctx context.Context, s SweepRow, by string) error {
 	case len(names) == 0:
 		return fmt.Errorf("rank %s by %q: no trial has reported a metric", s.Name, by)
 	}
-	return fmt.Errorf("rank %s by %q: no trial has reported it; there is %q", s.Name, by, nearest(by, names, 3))
+	return fmt.Errorf("rank %s by %q: no trial has reported it; there is %s", s.Name, by, strings.Join(nearest(by, names, 3), ", "))
 }
