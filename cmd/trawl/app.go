@@ -115,9 +115,7 @@ nothing when it is killed: trawl resume goes on.`,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&a.dbPath, "db", "", "database `file` (default $TRAWL_DB, else trawl.db)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%s\nTry: %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "plan", Title: "Before a sweep:"},
 		&cobra.Group{ID: "run", Title: "Running:"},
@@ -128,6 +126,9 @@ nothing when it is killed: trawl resume goes on.`,
 	for group, cmds := range commands(a) {
 		for _, c := range cmds {
 			c.GroupID = group
+			if c.Example == "" {
+				c.Example = example(c.Name())
+			}
 			if c.Args != nil {
 				c.Args = usageArgs(c.Args)
 			}
@@ -137,16 +138,6 @@ nothing when it is killed: trawl resume goes on.`,
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	return root
-}
-
-// usageArgs makes a wrong number of arguments a usage error.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usagef("%s\nTry: %s --help", err, cmd.CommandPath())
-		}
-		return nil
-	}
 }
 
 // databasePath is the database that commands use: --db, $TRAWL_DB, trawl.db.

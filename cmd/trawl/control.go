@@ -92,6 +92,9 @@ func (a *app) noDatabase(err error) error {
 func (a *app) controlCmd(use, short string, v loop.Verb) *cobra.Command {
 	return &cobra.Command{
 		Use: use + " [SWEEP]", Short: short, Args: cobra.MaximumNArgs(1),
+		Long: short + ` (SWEEP: default the latest).
+
+Exit status: 0 · 1 error, or no trawl runs the sweep · 2 usage.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.ask(cmd.Context(), arg(args, 0), v, "") },
 	}
 }
@@ -175,6 +178,10 @@ func (a *app) eachTrial(ctx context.Context, name string, q results.Filter, do f
 func newSetCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "set SWEEP parallel=N", Short: "Change how many trials of a running sweep run at a time", Args: cobra.ExactArgs(2),
+		Long: `Set changes how many trials run at a time, at once; with fewer, those that run
+run on. It lasts while that trawl runs: the next one takes what the file or -j says.
+
+Exit status: 0 · 1 error, or no trawl runs the sweep · 2 usage.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, ok := strings.CutPrefix(args[1], "parallel=")
 			n, err := strconv.Atoi(v)
@@ -376,7 +383,7 @@ func (a *app) resumeAll(ctx context.Context, jobs int) error {
 	var worst error
 	n := 0
 	for _, row := range rows {
-		if _, owned := results.Owner(row.RunsDir); owned || row.State == "finished" {
+		if !interrupted(row) {
 			continue
 		}
 		n++

@@ -138,6 +138,11 @@ func newRmCmd(a *app) *cobra.Command {
 	var keep, yes bool
 	cmd := &cobra.Command{
 		Use: "rm SWEEP", Short: "Remove a sweep: its rows and the directories of its trials",
+		Long: `Rm removes SWEEP for good: its rows, its views and the directories of its trials.
+It asks before, unless -y is given.
+
+Exit status: 0 · 1 error, or no such sweep · 2 usage, or not confirmed · 75 a trawl
+runs the sweep.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), args[0], keep, yes) },
 	}
@@ -163,6 +168,7 @@ func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
 		fmt.Fprintf(a.stderr, "remove sweep %s with %d trials? Type yes: ", row.Name, row.Trials)
 		var answer string
 		if _, err := fmt.Fscanln(a.stdin, &answer); err != nil || answer != "yes" {
+			fmt.Fprintln(a.stderr)
 			return usagef("not removed; -y does not ask")
 		}
 	}

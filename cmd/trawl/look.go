@@ -48,6 +48,10 @@ func specOf(row results.SweepRow) (*sweep.Spec, error) {
 func newLsCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ls", Short: "List the sweeps of the database", Args: cobra.NoArgs,
+		Long: `Ls lists the sweeps of the database, oldest first. A database is never made: the
+error names the nearest one in a directory above.
+
+Exit status: 0 · 1 error, or no database · 2 usage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.ls(cmd.Context()) },
 	}
 	a.listFlags(cmd)
@@ -86,6 +90,11 @@ func number(p *float64) string {
 func newStatusCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status [SWEEP]", Short: "What runs, best so far, what was interrupted and the next command",
+		Long: `Status shows SWEEP (default: the latest): what runs, how far it is, the best point
+so far, the time left, and the command to go on with. Without SWEEP it names
+every other sweep that was interrupted, too.
+
+Exit status: 0 · 1 error, or no database · 2 usage.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.sweepStatus(cmd.Context(), arg(args, 0)) },
 	}
@@ -100,6 +109,8 @@ type statusJSON struct {
 	Owner string             `json:"owner"` // the process that runs it, "" if none
 	Now   []results.TrialRow `json:"running_trials"`
 	Next  string             `json:"next"`
+
+	Interrupted []string `json:"interrupted"` // other sweeps; only without a name
 }
 
 func (a *app) sweepStatus(ctx context.Context, name string) error {
@@ -131,6 +142,18 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 		s.Now = []results.TrialRow{}
 	}
 	s.Next = nextCommand(s)
+	s.Interrupted = []string{}
+	if name == "" {
+		all, err := r.Sweeps(ctx)
+		if err != nil {
+			return err
+		}
+		for _, other := range all {
+			if other.ID != row.ID && interrupted(other) {
+				s.Interrupted = append(s.Interrupted, other.Name)
+			}
+		}
+	}
 	if a.json {
 		return a.printJSON(s)
 	}
@@ -199,6 +222,19 @@ func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
 		fmt.Fprintln(w, plain(line))
 	}
 	fmt.Fprintf(w, "next     %s\n", s.Next)
+	if n := len(s.Interrupted); n > 0 {
+		fmt.Fprintf(w, "\ninterrupted, too: %s\nnext     trawl resume --all\n", strings.Join(s.Interrupted, ", "))
+	}
+}
+
+// interrupted reports whether a sweep waits to be gone on with: it has neither
+// ended nor does a trawl run it.
+func interrupted(row results.SweepRow) bool {
+	if row.State == "finished" || row.State == "failed" {
+		return false
+	}
+	_, owned := results.Owner(row.RunsDir)
+	return !owned
 }
 
 // filterFlags are the flags that choose trials.
@@ -259,6 +295,10 @@ func newTrialsCmd(a *app) *cobra.Command {
 	var f filterFlags
 	cmd := &cobra.Command{
 		Use: "trials [SWEEP]", Short: "List the trials of a sweep, one line each", Args: cobra.MaximumNArgs(1),
+		Long: `Trials lists the trials of SWEEP (default: the latest). --where is SQL over the
+view "NAME/all": state, objective, class, reason, parameters and metrics.
+
+Exit status: 0 · 1 error, also in the SQL · 2 usage.`,
 		Example: "  trawl trials --state failed\n  trawl trials mnist --where 'lr > 1'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := f.filter()

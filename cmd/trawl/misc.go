@@ -34,7 +34,10 @@ func newVersionCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long: `Version prints the version, and with what and for what it was built.
+
+Exit status: 0 · 2 usage.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v := struct {
 				Version string `json:"version"`
@@ -60,7 +63,11 @@ func newSchemaCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of sweep files, for editors",
-		Args:  cobra.NoArgs,
+		Long: `Schema prints the JSON Schema of sweep files. An editor uses it when the first
+line of a file says: # yaml-language-server: $schema=PATH
+
+Exit status: 0 · 2 usage.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.stdout.Write(configs.Schema())
 			return err

@@ -83,6 +83,9 @@ func (a *app) printRank(ctx context.Context, r *results.Reader, name string, o r
 	if err != nil {
 		return err
 	}
+	if o.pareto && len(row.Objectives) < 2 {
+		return usagef("--pareto: sweep %s has not several objectives (metrics:), so it has no fronts", row.Name)
+	}
 	rows, err := leaderboard(ctx, r, row.Name, o)
 	if err != nil {
 		return err

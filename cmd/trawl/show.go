@@ -59,7 +59,10 @@ func newShowCmd(a *app) *cobra.Command {
 		Long: `Show prints one trial: N, best, last, or SWEEP/ and one of these.
 
 With --format args it prints the command line only, ready for a shell; with
---format yaml the values.`,
+--format yaml the values. The command line is computed from the sweep file and
+the trial's values; the database does not hold it.
+
+Exit status: 0 · 1 error, or no such trial · 2 usage.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], format) },
 	}
