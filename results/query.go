@@ -165,7 +165,8 @@ func guarded(ctx context.Context, c *conn, sql string, args []any) (*Rows, error
 // refusal tells an error of the guard from a mistake in the SQL.
 func refusal(err error) error {
 	const auth, readonly = 23, 8
-	if k := code(err); k == auth || k == readonly {
+	// A function that the guard denies is a plain error to SQLite.
+	if k := code(err); k == auth || k == readonly || strings.Contains(err.Error(), "not authorized to use function") {
 		return fmt.Errorf("query: %w: %w", ErrQuery, err)
 	}
 	return fmt.Errorf("query: %w", err)
