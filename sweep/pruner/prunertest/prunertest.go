@@ -1,15 +1,20 @@
 // Package prunertest holds the laws of pruners. A new algorithm calls Run
-// first.
+// first, and Fuzz from a fuzz target of its own.
 package prunertest
 
 import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/trawl-sweep/trawl/sweep"
 )
+
+// Metric is the name of the metric that the made-up studies report.
+const Metric = "val_loss"
 
 // Run checks the laws of package sweep on made-up studies of 12 trials whose
 // reports interleave:
@@ -17,25 +22,27 @@ import (
 //	ObserveIsDeterministic  the same reports give the same verdicts
 //	ReplayContinues         a new pruner told the same events goes on in the same way
 //	VerdictHasReason        who stops says why, in one line; Inputs is JSON or empty
+//	RetryReplaces           an attempt that starts over leaves no trace of the one before
+//	OtherMetricsAreNothing  reports of other metrics change no verdict
 //	NaNNeverPanics          NaN, infinities, steps again and backwards are data
 //	UnknownTrialSafe        trials that never reported, or are settled, may be settled
 //
-// build makes a new pruner, always with the same options.
+// build makes a new pruner of Metric, always with the same options.
 func Run(t *testing.T, build func() sweep.Pruner) {
 	t.Helper()
 	t.Run("ObserveIsDeterministic", func(t *testing.T) { observeIsDeterministic(t, build) })
 	t.Run("ReplayContinues", func(t *testing.T) { replayContinues(t, build) })
 	t.Run("VerdictHasReason", func(t *testing.T) { verdictHasReason(t, build) })
+	t.Run("RetryReplaces", func(t *testing.T) { retryReplaces(t, build) })
+	t.Run("OtherMetricsAreNothing", func(t *testing.T) { otherMetricsAreNothing(t, build) })
 	t.Run("NaNNeverPanics", func(t *testing.T) { nanNeverPanics(t, build) })
 	t.Run("UnknownTrialSafe", func(t *testing.T) { unknownTrialSafe(t, build) })
 }
 
 // An event is a report, or the end of a trial.
 type event struct {
-	trial sweep.TrialID
-	step  int64
-	value float64
-	end   sweep.State // "": a report
+	sweep.Observation
+	end sweep.State // "": a report
 }
 
 const (
@@ -43,6 +50,10 @@ const (
 	steps  = 30
 	seeds  = 5
 )
+
+func report(trial, attempt int, step int64, value float64) event {
+	return event{Observation: sweep.Observation{Trial: sweep.TrialID(trial), Attempt: attempt, Repeat: 1, Name: Metric, Step: step, Value: value}}
+}
 
 // study returns reports of trials that start two at a time and whose curves
 // decay to levels of their own.
@@ -60,10 +71,12 @@ func study(seed uint64) (events []event) {
 		case next[i] > steps:
 			continue
 		case next[i] == steps:
-			events = append(events, event{trial: sweep.TrialID(i + 1), end: sweep.Finished})
+			e := report(i+1, 1, 0, 0)
+			e.end = sweep.Finished
+			events = append(events, e)
 		default:
 			value := level[i] + math.Exp(-float64(next[i])/8) + 0.02*rng.NormFloat64()
-			events = append(events, event{trial: sweep.TrialID(i + 1), step: next[i], value: value})
+			events = append(events, report(i+1, 1, next[i], value))
 		}
 		next[i]++
 		for ended < trials && next[ended] > steps {
@@ -79,15 +92,15 @@ func study(seed uint64) (events []event) {
 func feed(p sweep.Pruner, events []event, stopped map[sweep.TrialID]bool) (verdicts []sweep.Verdict) {
 	for _, e := range events {
 		switch {
-		case stopped[e.trial]:
+		case stopped[e.Trial]:
 		case e.end != "":
-			p.Settle(e.trial, e.end)
+			p.Settle(e.Trial, e.end)
 		default:
-			v := p.Observe(e.trial, e.step, e.value)
+			v := p.Observe(e.Observation)
 			verdicts = append(verdicts, v)
 			if v.Stop {
-				stopped[e.trial] = true
-				p.Settle(e.trial, sweep.Pruned)
+				stopped[e.Trial] = true
+				p.Settle(e.Trial, sweep.Pruned)
 			}
 		}
 	}
@@ -142,29 +155,74 @@ func complaint(v sweep.Verdict) string {
 	switch {
 	case v.Stop && v.Reason == "":
 		return "stops without a reason"
+	case !v.Stop && v.Reason != "":
+		return "gives a reason for nothing"
 	case v.Inputs != "" && !json.Valid([]byte(v.Inputs)):
 		return "Inputs is not JSON"
-	}
-	for _, c := range v.Reason {
-		if c == '\n' || c == '\r' {
-			return "the reason is not one line"
-		}
+	case strings.ContainsAny(v.Reason, "\n\r"):
+		return "the reason is not one line"
 	}
 	return ""
 }
 
+// retryReplaces gives one trial a first attempt that got half way, with better
+// values than anything else, before the study.
+func retryReplaces(t *testing.T, build func() sweep.Pruner) {
+	for seed := range uint64(seeds) {
+		clean, retried := build(), build()
+		events := study(seed)
+		const again = 3
+		for step := range int64(steps / 2) {
+			retried.Observe(report(again, 1, step, -float64(step)).Observation)
+		}
+		later := slices.Clone(events)
+		at := slices.IndexFunc(later, func(e event) bool { return e.Trial == again })
+		for i := range later {
+			if later[i].Trial == again {
+				later[i].Attempt = 2
+			}
+		}
+		// The attempt that starts over comes first, so that nobody is compared
+		// with the one that is gone.
+		first := func(events []event) []event {
+			return append([]event{events[at]}, slices.Delete(slices.Clone(events), at, at+1)...)
+		}
+		compare(t, seed, feed(retried, first(later), map[sweep.TrialID]bool{}), feed(clean, first(events), map[sweep.TrialID]bool{}))
+	}
+}
+
+func otherMetricsAreNothing(t *testing.T, build func() sweep.Pruner) {
+	for seed := range uint64(seeds) {
+		events := study(seed)
+		p, stopped := build(), map[sweep.TrialID]bool{}
+		var got []sweep.Verdict
+		for i, e := range events {
+			got = append(got, feed(p, events[i:i+1], stopped)...)
+			other := e.Observation
+			other.Name, other.Value = "grad_norm", math.NaN()
+			if v := p.Observe(other); v != (sweep.Verdict{}) {
+				t.Fatalf("seed %d: a report of %s: got %+v, want nothing", seed, other.Name, v)
+			}
+		}
+		compare(t, seed, got, feed(build(), events, map[sweep.TrialID]bool{}))
+	}
+}
+
+var odd = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}
+
 func nanNeverPanics(t *testing.T, build func() sweep.Pruner) {
-	odd := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64}
-	at := []int64{0, 1, 1, 5, 3, 0, math.MaxInt64, 2}
+	at := []int64{0, 1, 1, 5, 3, 0, math.MaxInt64 - 2, 2}
 	p := build()
 	for i := range 400 {
-		trial := sweep.TrialID(i%trials + 1)
-		v := p.Observe(trial, at[i%len(at)]+int64(i/trials)%3, odd[(i+i/7)%len(odd)])
+		trial := i%trials + 1
+		e := report(trial, 1+i/100, at[i%len(at)]+int64(i/trials)%3, odd[(i+i/7)%len(odd)])
+		e.Repeat = 1 + i%2
+		v := p.Observe(e.Observation)
 		if err := complaint(v); err != "" {
 			t.Fatalf("report %d: %+v: %s", i, v, err)
 		}
 		if i%37 == 36 {
-			p.Settle(trial, []sweep.State{sweep.Failed, sweep.Diverged, sweep.Killed}[i%3])
+			p.Settle(e.Trial, []sweep.State{sweep.Failed, sweep.Diverged, sweep.Killed}[i%3])
 		}
 	}
 }
@@ -173,10 +231,10 @@ func unknownTrialSafe(t *testing.T, build func() sweep.Pruner) {
 	p := build()
 	p.Settle(99, sweep.Killed)
 	p.Settle(99, sweep.Killed)
-	p.Observe(1, 0, 0.5)
+	p.Observe(report(1, 1, 0, 0.5).Observation)
 	p.Settle(1, sweep.Finished)
 	p.Settle(1, sweep.Finished)
-	if v := p.Observe(1, 1, 0.5); complaint(v) != "" { // a retry reports again
+	if v := p.Observe(report(1, 2, 1, 0.5).Observation); complaint(v) != "" { // a retry reports again
 		t.Errorf("a settled trial that reports: %+v: %s", v, complaint(v))
 	}
 	for seed := range uint64(seeds) {
