@@ -49,6 +49,8 @@ var floors = []storey{
 	{1, "sweep/expr", []string{starlark}},
 	{1, "sweep/sampler/benchfn", []string{gonum}},
 	{1, "sweep/sampler/*", []string{gonum}},
+	{1, "sweep/pruner/option", nil},
+	{1, "sweep/pruner/rung", nil},
 	{1, "sweep/pruner/*", []string{gonum}},
 	{1, "runner", nil},
 	{1, "runner/metric", nil},
