@@ -145,6 +145,9 @@ func (r *Reader) Value(key string) (sweep.Value, bool) {
 	return v, ok
 }
 
+// Wrong returns what is wrong with the keys that were asked for.
+func (r *Reader) Wrong() error { return errors.Join(r.errs...) }
+
 // Err returns everything that is wrong, the keys that were not asked for
 // included, nil if nothing is. Each error wraps an *Error.
 func (r *Reader) Err() error {

@@ -75,6 +75,9 @@ func (c *Curve) Len() int { return len(c.steps) }
 // At returns the i-th step and its value, 0 <= i < Len.
 func (c *Curve) At(i int) (step int64, value float64) { return c.steps[i], c.values[i] }
 
+// Value returns the value of the i-th step, 0 <= i < Len.
+func (c *Curve) Value(i int) float64 { return c.values[i] }
+
 // Last returns the highest step and its value; Len must not be 0.
 func (c *Curve) Last() (step int64, value float64) { return c.At(len(c.steps) - 1) }
 
