@@ -11,13 +11,13 @@
 // several rungs is judged at each with the same value. NaN at a rung stops the
 // trial and is no rival to others; between rungs it means nothing here.
 //
-// The grace r is min_iter. Without it, it is 1/12 of max_iter, rounded up; and
-// without both, of the longest curve of a finished trial, so that nothing is
-// stopped before one has finished. When a trial finishes whose curve is longer
-// than that by a quarter or more, r follows and the rungs are set up again from
-// the curves of all trials. A curve is as long as its last step, or one longer
-// where its first step is 0. There are no rungs at its end or behind, nor at
-// max_iter: a trial at its end has nothing to save.
+// The grace r is min_iter. Without it, it is 1/12 of max_iter, rounded down but
+// at least 1; and without both, of the longest curve of a finished trial, so
+// that nothing is stopped before one has finished. When a trial finishes whose
+// curve is longer than that by a quarter or more, r follows and the rungs are
+// set up again from the curves of all trials. A curve is as long as its last
+// step, or one longer where its first step is 0. There are no rungs at its end
+// or behind, nor at max_iter: a trial at its end has nothing to save.
 //
 // Defaults: eta 4, s 0, bootstrap 0. Measured on learning curves of two tasks
 // of TaskSet (validation loss, 150 configurations, 8 seeds; TestCurves), they
@@ -108,7 +108,7 @@ func New(e *sweep.EarlyTerminate, o sweep.Objective) (sweep.Pruner, error) {
 	p := &Pruner{metric: o.Name, goal: o.Goal, eta: eta, s: s, bootstrap: int(min(bootstrap, math.MaxInt32)), end: maxIter,
 		trials: map[sweep.TrialID]*trial{}}
 	if minIter == 0 && maxIter > 0 {
-		minIter = ceilDiv(maxIter, graceShare)
+		minIter = max(1, maxIter/graceShare)
 	}
 	p.fixed, p.grace = minIter > 0, minIter
 	if p.fixed && p.rung(0) == nil {
@@ -117,8 +117,6 @@ func New(e *sweep.EarlyTerminate, o sweep.Objective) (sweep.Pruner, error) {
 	}
 	return p, nil
 }
-
-func ceilDiv(a, b int64) int64 { return (a-1)/b + 1 }
 
 // rung returns rung k, made when the first trial comes near it; nil if there is
 // none so high.
@@ -245,7 +243,7 @@ func (p *Pruner) Settle(id sweep.TrialID, s sweep.State) {
 	if p.end > 0 && float64(length) < regrowth*float64(p.end) {
 		return
 	}
-	p.end, p.grace, p.rungs = length, ceilDiv(length, graceShare), nil
+	p.end, p.grace, p.rungs = length, max(1, length/graceShare), nil
 	for _, id := range p.ids {
 		t := p.trials[id]
 		t.at = nil
