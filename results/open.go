@@ -144,7 +144,7 @@ func migrate(ctx context.Context, c *conn, path string, all []migration) error {
 	case v > want:
 		return fmt.Errorf("the database is of version %d, this trawl knows up to %d; want a newer trawl", v, want)
 	case v > 0:
-		if err := backup(ctx, c, fmt.Sprintf("%s.bak-v%d", path, v)); err != nil {
+		if err := backup(ctx, c, fmt.Sprintf("%s.bak-v%d", path, v), v); err != nil {
 			return fmt.Errorf("copy before migration: %w", err)
 		}
 	}
@@ -255,12 +255,29 @@ func rankedSQL(cond string) string {
 
 // backup writes a consistent copy to dst, which is a file that opens anywhere:
 // no WAL beside it. A copy of the same name, left by a migration that did not
-// commit, is replaced.
-func backup(ctx context.Context, c *conn, dst string) error {
-	if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// commit, is replaced. It is written under a name of its own, since another
+// process may do the same, and dropped if that one has migrated meanwhile.
+func backup(ctx context.Context, c *conn, dst string, v int) error {
+	f, err := os.CreateTemp(filepath.Dir(dst), filepath.Base(dst)+".*")
+	if err != nil {
 		return err
 	}
-	return patient(ctx, func() error { return c.text("vacuum into " + literal(dst)) })
+	defer os.Remove(f.Name()) // not there any more once it has its name
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := patient(ctx, func() error { return c.text("vacuum into " + literal(f.Name())) }); err != nil {
+		return err
+	}
+	copied, err := dial(ctx, dsn(f.Name(), "mode=ro"))
+	if err != nil {
+		return err
+	}
+	got, err := version(ctx, copied)
+	if err := errors.Join(err, copied.close()); err != nil || got != v {
+		return err
+	}
+	return os.Rename(f.Name(), dst)
 }
 
 // missing is the error for a database that is not there. It names the nearest
