@@ -1,11 +1,14 @@
 package configs
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/pruner"
+	"github.com/trawl-sweep/trawl/sweep/pruner/option"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
 
@@ -246,11 +249,35 @@ func (l *loader) readEarlyTerminate(n *node) {
 			et.Options[e.name] = l.finite(e.node, "early_terminate."+e.name)
 		}
 	}
-	_, hasMin := et.Options["min_iter"]
-	_, hasMax := et.Options["max_iter"]
-	_, hasS := et.Options["s"]
-	if et.Type == "hyperband" && !hasMin && !(hasMax && hasS) {
-		l.warnf(n.place, "min_iter, or max_iter and s", "early_terminate: hyperband without a first step")
-	}
 	l.spec.EarlyTerminate = et
+	if et.Type == "" || !slices.Contains(stoppers, et.Type) {
+		return // said already
+	}
+	if _, err := pruner.New(et, l.spec.Objectives); err != nil {
+		l.notePruner(n, et.Type, err)
+	}
+}
+
+// notePruner tells what is wrong with the options of a pruner, each at its
+// place. W&B starts a sweep whose hyperband it cannot use, so for that it is a
+// warning here, and an error of `run`.
+func (l *loader) notePruner(n *node, kind string, err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			l.notePruner(n, kind, e)
+		}
+		return
+	}
+	at, what, want := n.place, err.Error(), "options that "+kind+" has"
+	if o, ok := errors.AsType[*option.Error](err); ok {
+		what, want = "early_terminate."+o.Key+": "+o.What, o.Want
+		if v := given(n, o.Key); v != nil {
+			at = v.place
+		}
+	}
+	if kind == "hyperband" {
+		l.warnf(at, want, "%s", what)
+		return
+	}
+	l.errorf(at, want, "%s", what)
 }

@@ -141,7 +141,7 @@ func (p *projector) applyReports(post sweep.Post) error {
 	if len(post.Reports) == 0 {
 		return nil
 	}
-	return p.report(l, post.Attempt, post.Reports)
+	return p.report(l, post.Attempt, post.Reports, post.Tick)
 }
 
 // apply projects one fact.

@@ -60,18 +60,18 @@ func (s *series) fold(step int64, v float64) {
 	}
 }
 
-var metricRows = newBulk("insert into t_metrics (sweep, trial, name, step, attempt, value, kind, at) values ", 8,
-	" on conflict (sweep, trial, name, step, attempt) do update set value = excluded.value, kind = excluded.kind, at = excluded.at")
+var metricRows = newBulk("insert into t_metrics (sweep, trial, name, step, attempt, value, kind, at, tick) values ", 9,
+	" on conflict (sweep, trial, name, step, attempt) do update set value = excluded.value, kind = excluded.kind, at = excluded.at, tick = excluded.tick")
 
 var seriesRows = newBulk("insert into t_series (sweep, trial, name, attempt, n, last, last_kind, last_step, min, min_step, max, max_step) values ", 12,
 	` on conflict (sweep, trial, name) do update set attempt = excluded.attempt, n = excluded.n, last = excluded.last, last_kind = excluded.last_kind,
   last_step = excluded.last_step, min = excluded.min, min_step = excluded.min_step, max = excluded.max, max_step = excluded.max_step`)
 
 // heldMetrics is how many values are gathered before they are inserted.
-const heldMetrics = 8 * 4096
+const heldMetrics = 9 * 4096
 
 // report stores reports of an attempt.
-func (p *projector) report(l *live, attempt int, reports []sweep.Report) error {
+func (p *projector) report(l *live, attempt int, reports []sweep.Report, tick int64) error {
 	if err := p.loadSeries(l); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (p *projector) report(l *live, attempt int, reports []sweep.Report) error {
 		step := max(0, r.Step)
 		s.add(attempt, step, r.Value)
 		value, kind := kinded(r.Value)
-		p.metrics = append(p.metrics, p.sweep, int64(l.id), col.id, step, int64(attempt), value, kind, r.At)
+		p.metrics = append(p.metrics, p.sweep, int64(l.id), col.id, step, int64(attempt), value, kind, r.At, tick)
 		if len(p.metrics) >= heldMetrics {
 			if err := p.flushMetrics(); err != nil {
 				return err

@@ -351,6 +351,38 @@ where m.sweep = ? and m.trial = ? order by m.attempt, m.step, c.id`, []driver.Va
 	}
 }
 
+// Ticked yields the reports that decisions may depend on, in the order in which
+// pruners saw them.
+func (s *Store) Ticked(ctx context.Context) iter.Seq2[sweep.Ticked, error] {
+	return ticked(ctx, s.db.reader, s.id)
+}
+
+// Ticked is Store.Ticked of any sweep.
+func (r *Reader) Ticked(ctx context.Context, which string) (iter.Seq2[sweep.Ticked, error], error) {
+	s, err := r.Sweep(ctx, which)
+	if err != nil {
+		return nil, err
+	}
+	return ticked(ctx, r, s.ID), nil
+}
+
+func ticked(ctx context.Context, c source, sweepID int64) iter.Seq2[sweep.Ticked, error] {
+	return func(yield func(sweep.Ticked, error) bool) {
+		err := c.each(ctx, `select m.tick, m.trial, m.attempt, c.name, m.step, m.value, m.kind, m.at from t_metrics m join t_columns c on c.id = m.name
+where m.sweep = ? and m.tick > 0 order by m.tick, m.trial, m.step, c.name`, []driver.Value{sweepID}, func(r []driver.Value) error {
+			t := sweep.Ticked{Tick: asInt(r[0]), Trial: sweep.TrialID(asInt(r[1])), Attempt: int(asInt(r[2])),
+				Report: sweep.Report{Name: asText(r[3]), Step: asInt(r[4]), Value: unkind(r[5], r[6]), At: asInt(r[7])}}
+			if !yield(t, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(sweep.Ticked{}, fmt.Errorf("read reports: %w", err))
+		}
+	}
+}
+
 // Mark is where the output of a trial had been read to; "" from the start.
 func (s *Store) Mark(ctx context.Context, trial sweep.TrialID) (mark string, err error) {
 	found := false

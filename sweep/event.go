@@ -66,6 +66,7 @@ type Stopping struct {
 	Why     Stop    `json:"why"`
 	Reason  string  `json:"reason"`
 	Inputs  string  `json:"inputs,omitempty"` // JSON of what the decision was made from
+	Tick    int64   `json:"tick,omitempty"`   // after all reports with a tick up to it
 }
 
 // Requeue says why an ended attempt does not end its trial.
@@ -93,6 +94,9 @@ type Ended struct {
 	Exit          Exit    `json:"exit"`
 	// Others are the further objectives of a sweep with `metrics:`, in order.
 	Others []float64 `json:"-"`
+	// Tick orders the end among the reports of a sweep that ends trials early:
+	// after all with a tick up to it. 0: nobody looks at reports.
+	Tick int64 `json:"tick,omitempty"`
 }
 
 // Requeued sends an ended trial back to the queue: `trawl retry`. It repeats
@@ -152,6 +156,16 @@ type Post struct {
 	Attempt int
 	Reports []Report
 	Mark    string
+	Tick    int64 // of Reports: their order among all reports and decisions; 0: no decision depends on them
+}
+
+// A Ticked is a stored report with its place in the order in which pruners saw
+// them: by Tick, then by step and name.
+type Ticked struct {
+	Tick    int64
+	Trial   TrialID
+	Attempt int
+	Report
 }
 
 // An Ack says that a Post is safe from power loss.

@@ -354,7 +354,7 @@ func (s *asker) ask(n int, w *bufio.Writer) ([]sweep.Event, error) {
 	}
 	var events []sweep.Event
 	if n > len(out) {
-		got, err := s.planner.Next(n-len(out), s.pending())
+		got, err := s.planner.Next(n - len(out))
 		if err != nil {
 			return nil, err
 		}
@@ -384,17 +384,6 @@ func (s *asker) ask(n int, w *bufio.Writer) ([]sweep.Event, error) {
 	s.buf = b
 	w.Write(b)
 	return events, nil
-}
-
-func (s *asker) pending() []sweep.Proposal {
-	if !s.planner.Looks() {
-		return nil
-	}
-	var out []sweep.Proposal
-	for _, x := range s.open {
-		out = append(out, sweep.Proposal{Index: x.trial.Proposal, Point: x.trial.Point, Note: x.trial.Note})
-	}
-	return out
 }
 
 type failer func(string, ...any) ([]sweep.Event, []sweep.Post)

@@ -220,11 +220,16 @@ func (a *app) verify(ctx context.Context, name string) error {
 		return err
 	}
 	diffs = append(diffs, more...)
+	rulings, more, err := verifyRulings(ctx, db.Reader(), row)
+	if err != nil {
+		return err
+	}
+	diffs = append(diffs, more...)
 	if a.json {
 		if diffs == nil {
 			diffs = []string{}
 		}
-		if err := a.printJSON(map[string]any{"ok": len(diffs) == 0, "sweep": row.Name, "proposals": n, "differences": diffs}); err != nil {
+		if err := a.printJSON(map[string]any{"ok": len(diffs) == 0, "sweep": row.Name, "proposals": n, "decisions": rulings, "differences": diffs}); err != nil {
 			return err
 		}
 	} else {
@@ -233,6 +238,9 @@ func (a *app) verify(ctx context.Context, name string) error {
 		}
 		if len(diffs) == 0 {
 			fmt.Fprintf(a.stdout, "%s: the tables follow from the journal, and %d proposals came out the same\n", row.Name, n)
+		}
+		if len(diffs) == 0 && rulings > 0 {
+			fmt.Fprintf(a.stdout, "%s: %d decisions to end a trial early came out the same\n", row.Name, rulings)
 		}
 	}
 	if len(diffs) > 0 {

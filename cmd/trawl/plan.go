@@ -299,7 +299,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	got, err := loop.NewPlanner(spec, smp, 1).Next(3, nil)
+	got, err := loop.NewPlanner(spec, smp, 1).Next(3)
 	if err != nil {
 		return err
 	}

@@ -11,10 +11,8 @@ import (
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/results"
-	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/runner/metric"
 	"github.com/trawl-sweep/trawl/sweep"
-	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
 
 // reread reads stored outputs again and settles the trials anew: each becomes a
@@ -153,39 +151,4 @@ func scanLines(data []byte, eof bool) (advance int, line []byte, err error) {
 		return len(data), data, nil
 	}
 	return 0, nil, nil
-}
-
-// verifyProposals computes every proposal of the present revision again.
-func verifyProposals(ctx context.Context, r *results.Reader, row results.SweepRow) (n int, diffs []string, err error) {
-	spec, err := specOf(row)
-	if err != nil {
-		return 0, nil, err
-	}
-	smp, err := sampler.New(spec.Sampler, plan(spec))
-	if err != nil {
-		return 0, nil, err
-	}
-	p := loop.NewPlanner(spec, smp, int(row.Revision))
-	entries, err := r.Events(ctx, row.Name, 0)
-	if err != nil {
-		return 0, nil, err
-	}
-	for _, entry := range entries {
-		e, ok := entry.Event.(*sweep.Proposed)
-		if !ok || int64(e.Revision) != row.Revision {
-			continue
-		}
-		key, ok, err := p.Key(e.Proposal)
-		if err != nil {
-			return n, nil, fmt.Errorf("trial %d: %w", e.Trial, err)
-		}
-		if !ok {
-			continue
-		}
-		n++
-		if key != e.Key {
-			diffs = append(diffs, fmt.Sprintf("trial %d: the journal has %s, the file and seed give %s", e.Trial, e.Key, key))
-		}
-	}
-	return n, diffs, nil
 }

@@ -258,6 +258,10 @@ func (s *sweeping) run(ctx context.Context, jobs int, controls <-chan loop.Contr
 	if err != nil {
 		return loop.Summary{}, err
 	}
+	early, err := judge(s.spec)
+	if err != nil {
+		return loop.Summary{}, err
+	}
 	back, err := s.backend(n)
 	if err != nil {
 		return loop.Summary{}, err
@@ -266,7 +270,7 @@ func (s *sweeping) run(ctx context.Context, jobs int, controls <-chan loop.Contr
 	sum, err := loop.Run(ctx, loop.Config{
 		Spec: s.spec, Revision: s.revision, Planner: loop.NewPlanner(s.spec, smp, s.revision),
 		Backend: back, Journal: s.store, Clock: clock{s.a}, Slots: n,
-		Entries: s.store.Entries(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
+		Entries: s.store.Entries(ctx), Judge: early, Ticked: s.store.Ticked(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
 		Job: s.jobs(n), Token: newToken, Host: host(), Boot: bootID(),
 		FreeDisk: func() (int64, error) { return freeDisk(s.runs) },
 		First:    s.first, Controls: controls, Watch: watch,

@@ -124,7 +124,7 @@ func firstTrial(spec *sweep.Spec, values []string) (*sweep.Proposed, error) {
 		}
 		return got[0], nil
 	}
-	got, err := p.Next(1, nil)
+	got, err := p.Next(1)
 	if err != nil {
 		return nil, err
 	}

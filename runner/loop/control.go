@@ -162,5 +162,6 @@ func (l *loop) requeue(e *sweep.Requeued) error {
 	}
 	l.count(e.Was, -1)
 	l.live[e.Trial] = &live{trial: t, params: e.Params}
+	l.Judge.Open(e.Trial, e.Repeat)
 	return nil
 }

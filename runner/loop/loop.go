@@ -40,7 +40,11 @@ type Config struct {
 	Entries iter.Seq2[sweep.Entry, error]
 	// Reports and Mark are what is stored of a trial that was running.
 	Reports func(context.Context, sweep.TrialID) iter.Seq2[AttemptReport, error]
-	Mark    func(context.Context, sweep.TrialID) (string, error)
+	// Judge ends trials early; nil: nobody does. Ticked are the reports that
+	// it saw so far.
+	Judge  *Judge
+	Ticked iter.Seq2[sweep.Ticked, error]
+	Mark   func(context.Context, sweep.TrialID) (string, error)
 	// Ended returns what is needed to run an ended trial again.
 	Ended func(context.Context, sweep.TrialID) (*sweep.Requeued, error)
 
@@ -139,6 +143,8 @@ type loop struct {
 	counts   Counts
 	ids      sweep.TrialID
 	began    time.Time
+	tick     int64                    // of the last reports or end that the judge saw
+	rulings  map[sweep.TrialID]Ruling // of the judge, not journalled when trawl ended
 
 	noMore    bool // the planner has nothing to add now
 	drain     bool // start nothing more, then end
@@ -379,7 +385,7 @@ func (l *loop) fill(ctx context.Context) error {
 		free--
 	}
 	if free > 0 && !l.noMore {
-		got, err := l.Planner.Next(free, l.pending())
+		got, err := l.Planner.Next(free)
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
@@ -404,6 +410,7 @@ func (l *loop) propose(e *sweep.Proposed) *live {
 	}
 	v := &live{trial: t, params: e.Params}
 	l.live[t.ID] = v
+	l.Judge.Open(t.ID, t.Repeat)
 	l.ids = max(l.ids, t.ID)
 	l.counts.Trials++
 	return v
@@ -452,17 +459,6 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 
 // JobName is the name of an attempt: its directory entry and its key.
 func JobName(t sweep.TrialID, attempt int) string { return fmt.Sprintf("t%04d.%d", t, attempt) }
-
-func (l *loop) pending() []sweep.Proposal {
-	if !l.Planner.Looks() {
-		return nil
-	}
-	var out []sweep.Proposal
-	for _, v := range l.live {
-		out = append(out, sweep.Proposal{Index: v.trial.Proposal, Point: v.trial.Point, Note: v.trial.Note})
-	}
-	return out
-}
 
 // reuse settles a trial by the outcome that its point had before.
 func (l *loop) reuse(v *live, o *sweep.Ended) {

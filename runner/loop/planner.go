@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/trawl-sweep/trawl/sweep"
@@ -49,10 +51,12 @@ type point struct {
 	current  bool   // proposed by this revision
 }
 
+// mean is a point that a sampler which looks has not been told of yet.
 type mean struct {
 	proposal sweep.Proposal
-	values   []float64
-	n        int
+	values   []float64 // sums over the repeats that ended
+	n        int       // repeats that ended
+	valued   int       // those with a value
 	state    sweep.State
 }
 
@@ -71,6 +75,7 @@ func NewPlanner(spec *sweep.Spec, s sweep.Sampler, revision int) *Planner {
 
 // Fold takes a Proposed event of the journal, of this or an earlier revision.
 func (p *Planner) Fold(e *sweep.Proposed) {
+	p.open(e)
 	p.trials = max(p.trials, int64(e.Trial))
 	if e.Repeat == 1 {
 		p.firsts++
@@ -98,11 +103,17 @@ func (p *Planner) Fold(e *sweep.Proposed) {
 	p.points[i].done = max(p.points[i].done, uint16(e.Repeat))
 }
 
-// FoldKey is Fold for a point whose key differs under the present space, since
-// a later revision added parameters.
-func (p *Planner) FoldKey(e *sweep.Proposed, key string) {
+// FoldOld is Fold for a point of an earlier revision: e.Point becomes what it is
+// in the present space, which may have more parameters. A point outside of it
+// is history that the sampler does not hear of.
+func (p *Planner) FoldOld(e *sweep.Proposed, space *sweep.Space) {
+	inside := false
+	e.Point, inside = space.Adopt(e.Point)
 	f := *e
-	f.Key = key
+	f.Key = space.Key(e.Point)
+	if !inside {
+		f.Point = nil
+	}
 	p.Fold(&f)
 }
 
@@ -171,12 +182,35 @@ func (p *Planner) rounds() bool {
 	return !p.sampler.Looks() && (p.spec.RunCap > 0 || p.spec.Sampler == "grid" || p.spec.Sampler == "points" || p.spec.Sampler == "lhs")
 }
 
+// open makes the point of e one that the sampler waits for.
+func (p *Planner) open(e *sweep.Proposed) {
+	if p.means == nil || p.means[e.PointID] != nil {
+		return
+	}
+	p.means[e.PointID] = &mean{state: sweep.Finished,
+		proposal: sweep.Proposal{Index: e.Proposal, Point: e.Point, Note: e.Note}}
+}
+
+// pending returns the points that the sampler was not told of, the earliest
+// first: a function of the journal, as Query wants it.
+func (p *Planner) pending() []sweep.Proposal {
+	if len(p.means) == 0 {
+		return nil
+	}
+	out := make([]sweep.Proposal, 0, len(p.means))
+	for _, id := range slices.Sorted(maps.Keys(p.means)) {
+		if m := p.means[id]; m.proposal.Point != nil { // else outside of an extended space
+			out = append(out, m.proposal)
+		}
+	}
+	return out
+}
+
 // Next returns up to n new trials; fewer when the sweep has no more for now.
-// pending are the proposals of trials that have not ended.
-func (p *Planner) Next(n int, pending []sweep.Proposal) ([]*sweep.Proposed, error) {
+func (p *Planner) Next(n int) ([]*sweep.Proposed, error) {
 	var out []*sweep.Proposed
 	for len(out) < n {
-		e, err := p.one(pending)
+		e, err := p.one()
 		if err != nil {
 			return out, err
 		}
@@ -188,14 +222,14 @@ func (p *Planner) Next(n int, pending []sweep.Proposal) ([]*sweep.Proposed, erro
 	return out, nil
 }
 
-func (p *Planner) one(pending []sweep.Proposal) (*sweep.Proposed, error) {
+func (p *Planner) one() (*sweep.Proposed, error) {
 	if !p.rounds() {
 		if e, err := p.repeat(len(p.points) - 1); e != nil || err != nil {
 			return e, err
 		}
 	}
 	if p.keepGoing() {
-		e, err := p.fresh(pending)
+		e, err := p.fresh()
 		if e != nil || err != nil {
 			return e, err
 		}
@@ -227,7 +261,7 @@ const streakLimit = 200_000
 
 // fresh returns the first trial of the next new point, or nil when there is
 // none.
-func (p *Planner) fresh(pending []sweep.Proposal) (*sweep.Proposed, error) {
+func (p *Planner) fresh() (*sweep.Proposed, error) {
 	for p.user < len(p.spec.Points) {
 		p.user++
 		pt, err := p.fill(p.spec.Points[p.user-1], int64(-p.user))
@@ -251,7 +285,7 @@ func (p *Planner) fresh(pending []sweep.Proposal) (*sweep.Proposed, error) {
 			}
 			return nil, nil
 		}
-		got, err := p.sampler.Ask(sweep.Query{First: p.next, N: 1, Seed: p.spec.Seed, Pending: pending})
+		got, err := p.ask(streak)
 		if err != nil {
 			return nil, err
 		}
@@ -268,6 +302,26 @@ func (p *Planner) fresh(pending []sweep.Proposal) (*sweep.Proposed, error) {
 		}
 	}
 }
+
+// repeatsItself is how often in a row a sampler that looks at results may
+// propose what was tried already, before chance takes its place for a trial: a
+// model that is sure of its best point would name it for ever.
+const repeatsItself = 20
+
+// ask asks for the next proposal, after streak ones that brought nothing new.
+func (p *Planner) ask(streak int) ([]sweep.Proposal, error) {
+	if p.means == nil || streak < repeatsItself {
+		return p.sampler.Ask(sweep.Query{First: p.next, N: 1, Seed: p.spec.Seed, Pending: p.pending()})
+	}
+	pt, ok, err := p.spec.Space.Draw(make(sweep.Point, len(p.spec.Space.Params)), sweep.Query{Seed: p.spec.Seed}.Rand(p.next))
+	if err != nil || !ok {
+		return []sweep.Proposal{{Index: p.next}}, err
+	}
+	return []sweep.Proposal{{Index: p.next, Point: pt, Note: drawnNote}}, nil
+}
+
+// drawnNote marks a proposal that was drawn in place of a repetition.
+const drawnNote = "drawn"
 
 // fill completes a point that the user gave in part: the rest is drawn.
 func (p *Planner) fill(values map[string]sweep.Value, index int64) (sweep.Point, error) {
@@ -316,9 +370,15 @@ func (p *Planner) repeat(i int) (*sweep.Proposed, error) {
 	if i < 0 || !p.points[i].current || int(p.points[i].done) >= p.spec.Repeats.N() {
 		return nil, nil
 	}
-	pt, note, err := p.point(p.points[i].proposal)
-	if err != nil {
-		return nil, err
+	var pt sweep.Point
+	var note string
+	if m := p.means[p.points[i].id]; m != nil { // the sampler would say something else now
+		pt, note = m.proposal.Point, m.proposal.Note
+	} else {
+		var err error
+		if pt, note, err = p.point(p.points[i].proposal); err != nil {
+			return nil, err
+		}
 	}
 	p.points[i].done++
 	return p.event(pt, p.spec.Space.Key(pt), p.points[i].proposal, p.points[i].id, int(p.points[i].done), note), nil
@@ -393,11 +453,13 @@ func (p *Planner) event(pt sweep.Point, key string, proposal int64, id sweep.Poi
 	if len(p.spec.Repeats.Seeds) > 0 {
 		seed = p.spec.Repeats.Seeds[repeat-1]
 	}
-	return &sweep.Proposed{
+	e := &sweep.Proposed{
 		Trial: sweep.TrialID(p.trials), Proposal: proposal, PointID: id, Key: key,
 		Params: Params(p.spec, pt, seed), Repeat: repeat, Planned: p.spec.Repeats.N(),
 		Seed: seed, Revision: p.revision, Note: note, Point: pt,
 	}
+	p.open(e)
+	return e
 }
 
 // Params returns the JSON of all values of a trial: those of the point, and the
@@ -425,12 +487,14 @@ func (p *Planner) Settle(t sweep.Trial, values []float64) {
 	}
 	m := p.means[t.PointID]
 	if m == nil {
-		m = &mean{proposal: sweep.Proposal{Index: t.Proposal, Point: t.Point, Note: t.Note}, state: sweep.Finished}
-		p.means[t.PointID] = m
+		return // told before: a trial that was tried again
 	}
 	m.n++
 	if t.State != sweep.Finished {
 		m.state = t.State
+	}
+	if len(values) > 0 {
+		m.valued++
 	}
 	for i, v := range values {
 		if len(m.values) <= i {
@@ -442,10 +506,12 @@ func (p *Planner) Settle(t sweep.Trial, values []float64) {
 		return
 	}
 	for i := range m.values {
-		m.values[i] /= float64(m.n)
+		m.values[i] /= float64(m.valued)
 	}
-	p.sampler.Tell(sweep.Outcome{Proposal: m.proposal, State: m.state, Values: m.values})
 	delete(p.means, t.PointID)
+	if m.proposal.Point != nil { // else it lies outside of an extended space
+		p.sampler.Tell(sweep.Outcome{Proposal: m.proposal, State: m.state, Values: m.values})
+	}
 }
 
 // Looks reports whether the sampler looks at results.

@@ -39,9 +39,18 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 		l.tell(News{Trial: v.trial, Params: v.params, Reports: u.Reports})
 	}
 	post := sweep.Post{Events: events, Trial: id, Attempt: v.trial.Attempt, Reports: u.Reports, Mark: u.Mark}
+	var ruling Ruling
+	if l.Judge != nil && len(u.Reports) > 0 {
+		l.tick++
+		post.Tick, post.Reports = l.tick, inOrder(u.Reports)
+		ruling = l.Judge.Observe(id, v.trial.Attempt, post.Reports)
+	}
 	if u.Exit == nil {
 		if len(u.Reports) > 0 || u.Mark != "" || len(events) > 0 {
 			l.Journal.Post(post)
+		}
+		if ruling.Stop && v.trial.Stopping == sweep.StopNone {
+			return l.endEarly(ctx, v, ruling)
 		}
 		return nil
 	}
@@ -49,6 +58,25 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	e := l.judge(v, *u.Exit, u.Tail)
 	l.settle(v, e, post, u.Tail, true)
 	return l.limits(ctx, e, u.Tail)
+}
+
+// endEarly ends a running trial as its ruling says. What the ruling was made
+// from is in the journal before it.
+func (l *loop) endEarly(ctx context.Context, v *live, r Ruling) error {
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	e := &sweep.Stopping{Trial: v.trial.ID, Attempt: v.trial.Attempt, Why: r.Why, Reason: r.Reason, Inputs: r.Inputs, Tick: l.tick}
+	t, err := v.trial.Apply(e)
+	if err != nil {
+		return err
+	}
+	v.trial = t
+	if err := l.Journal.Record(context.WithoutCancel(ctx), e); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	l.Backend.Stop(v.name, r.Why, false)
+	return nil
 }
 
 // observe folds a report of an objective.
@@ -179,6 +207,13 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 		panic("loop: " + err.Error())
 	}
 	v.trial = t
+	if l.Judge != nil {
+		l.tick++
+		e.Tick = l.tick
+		if t.State.Settled() {
+			l.Judge.Settle(t.ID, t.State)
+		}
+	}
 	seconds := float64(e.Exit.EndedAt-e.Exit.StartedAt) / 1e6
 	l.hours += seconds / 3600
 	if t.State == sweep.Queued {
@@ -284,9 +319,19 @@ func (l *loop) limits(ctx context.Context, e *sweep.Ended, tail []string) error 
 
 // fold applies the journal. It leaves running trials to recover.
 func (l *loop) fold() error {
+	var past *replay
+	if l.Judge != nil {
+		past = newReplay(l.Judge, l.Ticked)
+		defer past.stop()
+	}
 	for entry, err := range l.Entries {
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
+		}
+		if past != nil {
+			if _, err := past.take(entry.Event); err != nil {
+				return err
+			}
 		}
 		if err := l.foldOne(entry.Event); err != nil {
 			return fmt.Errorf("journal entry %d: %w", entry.Seq, err)
@@ -298,6 +343,12 @@ func (l *loop) fold() error {
 		}
 	}
 	slices.Sort(l.queue)
+	if past != nil {
+		if err := past.upTo(math.MaxInt64); err != nil {
+			return err
+		}
+		l.tick, l.rulings = past.last, past.rulings
+	}
 	c := l.counts
 	l.previous = c.Finished + c.Failed + c.Pruned + c.Diverged + c.Killed
 	return nil
@@ -316,8 +367,7 @@ func (l *loop) foldOne(event sweep.Event) error {
 		if e.Revision == l.Revision {
 			l.Planner.Fold(e)
 		} else {
-			e.Point, _ = l.Spec.Space.Adopt(pt)
-			l.Planner.FoldKey(e, l.Spec.Space.Key(e.Point))
+			l.Planner.FoldOld(e, l.Spec.Space)
 		}
 		l.propose(e)
 		return nil
@@ -374,11 +424,15 @@ func (l *loop) recover(ctx context.Context) error {
 			return err
 		}
 		err = l.Backend.Recover(ctx, job)
-		switch {
+		switch ruling, ruled := l.rulings[id]; {
 		case err == nil:
 			l.jobs[v.name] = id
 			if v.trial.Stopping != sweep.StopNone {
 				l.Backend.Stop(v.name, v.trial.Stopping, false)
+			} else if ruled { // trawl ended between the reports and the decision
+				if err := l.endEarly(ctx, v, ruling); err != nil {
+					return err
+				}
 			}
 		case errors.Is(err, runner.ErrGone):
 			l.gone(v)
