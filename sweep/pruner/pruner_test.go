@@ -138,7 +138,7 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	_, err := New(&sweep.EarlyTerminate{Type: "patience", Options: options{"patience": sweep.IntValue(1), "then": sweep.StringValue("mean")}}, loss)
-	if err == nil || !strings.Contains(err.Error(), `early_terminate.then: early_terminate.type: "mean"`) {
+	if err == nil || !strings.Contains(err.Error(), `early_terminate.then.type: "mean"`) {
 		t.Errorf("an unknown type under then: got %v", err)
 	}
 }
