@@ -20,6 +20,7 @@ type mixture struct {
 	n      int
 	x      []float64 // n × numbers
 	cell   []int32   // n × listed
+	peak   float64   // logarithm of how high the kernels over cells can be
 	height []float64 // n × numbers: norm of the kernel; n alone, their sum, if whole
 	weight []float64 // n
 	total  float64   // of the weights
@@ -30,9 +31,14 @@ func newMixture(axes []axis, whole bool, w0 float64) *mixture {
 	for d := range axes {
 		if axes[d].cells() == 0 {
 			m.numbers = append(m.numbers, d)
-		} else {
-			m.listed = append(m.listed, d)
+			continue
 		}
+		m.listed = append(m.listed, d)
+		narrow := 1.0
+		for k := range axes[d].lo {
+			narrow = min(narrow, axes[d].hi[k]-axes[d].lo[k])
+		}
+		m.peak -= math.Log(narrow)
 	}
 	return m
 }
@@ -100,9 +106,9 @@ func (m *mixture) reweigh(i int, w float64) {
 	m.weight[i] = w
 }
 
-// A kernel adds nothing if its exponent, without the cells, is below negligible:
-// the prior has the weight of a point and density 1.
-const negligible = -60
+// negligible is the exponent below which a kernel adds nothing to speak of: the
+// prior has the weight of a point and density 1, and 10⁴ points add 10⁻⁷.
+const negligible = -25
 
 // sum returns Σ wᵢ Πⱼ kⱼ at x.
 func (m *mixture) sum(x []float64, s *scratch) float64 {
@@ -111,27 +117,42 @@ func (m *mixture) sum(x []float64, s *scratch) float64 {
 		return m.sumPartial(s)
 	}
 	nx, nc := len(m.numbers), len(m.listed)
-	at, c := s.at[:nx], s.c[:nx]
-	total := 0.0
+	least, total := negligible-m.peak, 0.0
 	for i, e := range m.height {
 		if m.weight[i] == 0 {
 			continue
 		}
-		row := m.x[i*nx : i*nx+nx]
-		for j, mu := range row {
-			t := at[j] - mu
-			e -= c[j] * t * t
-		}
-		if e < negligible {
+		if e = descend(e, least, m.x[i*nx:i*nx+nx], s.at, s.c); e < least {
 			continue
 		}
-		cells := m.cell[i*nc : i*nc+nc]
-		for j, k := range cells {
+		for j, k := range m.cell[i*nc : i*nc+nc] {
 			e += s.rows[j].at(k)
 		}
-		total += m.weight[i] * math.Exp(e)
+		if e > negligible {
+			total += m.weight[i] * math.Exp(e)
+		}
 	}
 	return total
+}
+
+// descend returns e − Σ cⱼ (xⱼ − atⱼ)², or something less than least as soon as
+// that is certain.
+func descend(e, least float64, x, at, c []float64) float64 {
+	at, c = at[:len(x)], c[:len(x)]
+	for len(x) >= 4 {
+		x4, at4, c4 := x[:4:4], at[:4:4], c[:4:4]
+		t0, t1, t2, t3 := x4[0]-at4[0], x4[1]-at4[1], x4[2]-at4[2], x4[3]-at4[3]
+		e -= (c4[0]*t0*t0 + c4[1]*t1*t1) + (c4[2]*t2*t2 + c4[3]*t3*t3)
+		if e < least {
+			return e
+		}
+		x, at, c = x[4:], at[4:], c[4:]
+	}
+	for j, v := range x {
+		t := v - at[j]
+		e -= c[j] * t * t
+	}
+	return e
 }
 
 // sumPartial is sum where axes may be inactive.

@@ -32,8 +32,8 @@
 // We depart from them in this: the widths of ℓ follow the spread of the good
 // points, shrunk towards the prior's (Scott's rule), and those of g do not;
 // most candidates take each coordinate from a good point of its own, though ℓ is
-// joint, which recombines what the good points have; and candidates are drawn
-// around points, but the prior is a component of both densities.
+// joint, which recombines what the good points have; and beyond 4,096 points g
+// takes every second, fourth … of them.
 package tpe
 
 import (
@@ -50,6 +50,7 @@ const (
 	goodShare  = 0.15 // γ
 	goodMost   = 25   // γ at most
 	prior      = 1.0  // weight of the prior in a density, in points
+	restMost   = 4096 // points of g
 	recombine  = 0.7  // share of the candidates whose coordinates come from several points
 )
 
@@ -63,11 +64,12 @@ type Sampler struct {
 	seen  map[string]bool // keys of the points told, in a finite space
 
 	places []float64 // of the points told, n × axes
-	rest   *mixture  // g, of all points told: the good ones have weight 0
-	shaped int       // for how many points rest has its widths
-	good   *mixture  // ℓ, in the order of ids
-	ids    []int32   // the good points, best first
-	stale  bool      // good is that of an earlier ids
+	rest   *mixture  // g, of every stride-th point told; the good ones have weight 0
+	stride int
+	shaped int      // for how many points rest has its widths
+	good   *mixture // ℓ, in the order of ids
+	ids    []int32  // the good points, best first
+	stale  bool     // good is that of an earlier ids
 
 	scratch scratch
 	u       []float64 // scratch
@@ -77,7 +79,7 @@ type Sampler struct {
 // New returns the sampler in p.Space. It has no options and never fails.
 func New(p sweep.Plan) (sweep.Sampler, error) {
 	d := len(p.Space.Dims())
-	s := &Sampler{space: p.Space, axes: newAxes(p.Space), u: make([]float64, d), pool: make([]float64, candidates*d)}
+	s := &Sampler{space: p.Space, axes: newAxes(p.Space), u: make([]float64, d), pool: make([]float64, candidates*d), stride: 1}
 	for _, o := range p.Objectives {
 		s.split.goals = append(s.split.goals, o.Goal)
 	}
@@ -114,17 +116,37 @@ func (s *Sampler) Tell(o sweep.Outcome) {
 	s.places = append(s.places, x...)
 	s.split.add(o)
 	n := s.split.len()
+	s.thin(n)
 	s.widen(n)
-	s.rest.add(x, 1)
-
-	for _, i := range s.ids {
-		s.rest.reweigh(int(i), 1)
+	if (n-1)%s.stride == 0 {
+		s.rest.add(x, float64(s.stride))
 	}
+	s.weigh(float64(s.stride))
 	s.ids = append(s.ids[:0], s.split.best(share(n))...)
-	for _, i := range s.ids {
-		s.rest.reweigh(int(i), 0)
-	}
+	s.weigh(0)
 	s.stale = true
+}
+
+// weigh gives the good points a weight among the rest.
+func (s *Sampler) weigh(w float64) {
+	for _, i := range s.ids {
+		if int(i)%s.stride == 0 {
+			s.rest.reweigh(int(i)/s.stride, w)
+		}
+	}
+}
+
+// thin keeps the rest to at most restMost points, each for stride of those told,
+// so that the cost of a proposal stays bounded.
+func (s *Sampler) thin(n int) {
+	if n <= restMost*s.stride {
+		return
+	}
+	s.stride *= 2
+	s.rest.clear()
+	for i := 0; i < n-1; i += s.stride {
+		s.rest.add(s.at(int32(i)), float64(s.stride))
+	}
 }
 
 // share is γ(n).
