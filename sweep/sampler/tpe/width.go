@@ -5,6 +5,7 @@ import "math"
 const (
 	restWidth  = 0.2  // of g, for one point; the unit interval is 1
 	leastWidth = 0.01 // of any kernel
+	spreadMore = 1.5  // points with the variance of the prior in that of the good
 	cellWidth  = 0.3  // of a kernel over ordered cells, in cells, at least
 )
 
@@ -27,10 +28,11 @@ func (a *axis) mutation(n int) float64 {
 	return min(0.9, k/(float64(n)+k))
 }
 
-// spread is the standard deviation of the good points on axis j, with one more
-// point that has the variance of the prior, 1/12, about their mean:
+// spread is the standard deviation of the good points on axis j, with w =
+// spreadMore points more that have the variance of the prior, 1/12, about their
+// mean:
 //
-//	σ² = (Σ (xᵢ − x̄)² + 1/12) / (n + 1).
+//	σ² = (Σ (xᵢ − x̄)² + w/12) / (n + w).
 //
 // Points where the axis is inactive do not count.
 func (s *Sampler) spread(j int) float64 {
@@ -46,5 +48,5 @@ func (s *Sampler) spread(j int) float64 {
 		mean += delta / n
 		m2 += delta * (a.unit(x) - mean)
 	}
-	return math.Sqrt((m2 + 1.0/12) / (n + 1))
+	return math.Sqrt((m2 + spreadMore/12) / (n + spreadMore))
 }
