@@ -47,7 +47,9 @@ var floors = []storey{
 	{0, "sweep", []string{gonum + "/mathext"}},
 
 	{1, "sweep/expr", []string{starlark}},
+	{1, "sweep/pareto", nil},
 	{1, "sweep/sampler/benchfn", []string{gonum}},
+	{1, "sweep/sampler/qmc", nil},
 	{1, "sweep/sampler/*", []string{gonum}},
 	{1, "sweep/pruner/option", nil},
 	{1, "sweep/pruner/rung", nil},
@@ -72,6 +74,7 @@ var floors = []storey{
 	{2, "runner/runnertest", nil},
 	{2, "runner/runnertest/commandtest", nil},
 	{2, "sweep/sampler", nil},
+	{2, "sweep/sampler/bench/regret", nil}, // a program of its own, that measures samplers
 	{2, "sweep/pruner", nil},
 	{2, "runner/loop", []string{xsync}},
 	{2, "runner/local", []string{xsys, flock, renameio, xsync}},

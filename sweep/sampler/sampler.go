@@ -10,6 +10,7 @@ import (
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
+	"github.com/trawl-sweep/trawl/sweep/sampler/tpe"
 )
 
 // Methods maps the names of a sweep file to constructors. A method that has
@@ -20,7 +21,7 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"sobol":  qmc.NewSobol,
 	"lhs":    qmc.NewLatin,
 	"points": newPoints,
-	"tpe":    nil,
+	"tpe":    tpe.New,
 	"gp":     nil,
 	"cmaes":  nil,
 	"nsga2":  nil,
