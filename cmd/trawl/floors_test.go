@@ -48,6 +48,7 @@ var floors = []storey{
 
 	{1, "sweep/expr", []string{starlark}},
 	{1, "sweep/sampler/benchfn", []string{gonum}},
+	{1, "sweep/sampler/qmc", nil},
 	{1, "sweep/sampler/*", []string{gonum}},
 	{1, "sweep/pruner/*", []string{gonum}},
 	{1, "runner", nil},

@@ -1,0 +1,2 @@
+// Package gp is Bayesian optimisation with a Gaussian process.
+package gp

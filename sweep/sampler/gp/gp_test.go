@@ -1,0 +1,9 @@
+package gp
+
+import (
+	"testing"
+
+	"github.com/trawl-sweep/trawl/sweep/sampler/samplertest"
+)
+
+func TestLaws(t *testing.T) { samplertest.Run(t, "gp", New) }
