@@ -32,6 +32,7 @@ func fromVector(v []float64) theta {
 // high dimensions, ICML 2024, equation 5.
 const (
 	lenVariance    = 3.0
+	lenShift       = 0.75
 	nominalMode    = 0.0 // log ℓ: two choices correlate by one half
 	etaMean        = -7.0
 	etaSigma       = 3.0
@@ -72,7 +73,7 @@ func lenModes(nominal []bool) []float64 {
 	for i, is := range nominal {
 		mode[i] = nominalMode
 		if !is {
-			mode[i] = math.Sqrt2 + math.Log(float64(numeric))/2 - lenVariance
+			mode[i] = math.Sqrt2 + math.Log(float64(numeric))/2 - lenVariance + lenShift
 		}
 	}
 	return mode
@@ -81,6 +82,17 @@ func lenModes(nominal []bool) []float64 {
 // start is where a fit begins that has nothing to go on.
 func (f *fitter) start() theta {
 	return theta{logLen: slices.Clone(f.mode), logEta: etaMean, psi: psiMean}
+}
+
+// noisy is the other beginning: most of what is seen is noise. Without it a fit
+// may explain noise by short length scales.
+func (f *fitter) noisy() theta {
+	t := f.start()
+	for i := range t.logLen {
+		t.logLen[i]++
+	}
+	t.logEta = -1
+	return t
 }
 
 // loss returns the negative logarithm of the posterior density, without

@@ -285,7 +285,7 @@ func (g *GP) theta(size int) theta {
 		at++
 	}
 	f := newFitter(g.nominal, x, y[:k])
-	from := []theta{f.start()}
+	from := []theta{f.start(), f.noisy()}
 	for j := len(g.noted) - 1; j >= 0; j-- {
 		if old := g.noted[j]; old.row < size && old.size < size {
 			from = append(from, old.theta)

@@ -31,7 +31,7 @@ func (m *model) base(x []float64, n int) {
 		m.kernel.column(row[:i], m.x, m.row(i))
 		row[i] = 1 + m.eta
 	}) {
-		m.eta *= 10
+		m.eta = max(10*m.eta, 1e-10)
 	}
 }
 

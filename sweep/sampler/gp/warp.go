@@ -23,7 +23,7 @@ type warp struct {
 }
 
 const (
-	psiMin, psiMax = -2.5, 5
+	psiMin, psiMax = 0, 5
 	psiMean        = 1.5 // of the prior
 	psiSigma       = 1.5
 )
