@@ -49,6 +49,7 @@ type fitter struct {
 	nominal []bool
 	x       []float64 // n rows of d coordinates
 	y       []float64 // n values, less is better
+	warp    warp
 	t, dt   []float64 // warped, and the derivative with respect to ψ
 	alpha   []float64
 	mode    []float64 // of log ℓ under the prior
@@ -56,9 +57,9 @@ type fitter struct {
 	minus   []float64 // slopes of the kernel, n×n, lower triangle
 }
 
-func newFitter(nominal []bool, x, y []float64) *fitter {
+func newFitter(nominal []bool, x, y []float64, w warp) *fitter {
 	n := len(y)
-	return &fitter{nominal: nominal, x: x, y: y, mode: lenModes(nominal),
+	return &fitter{nominal: nominal, x: x, y: y, warp: w, mode: lenModes(nominal),
 		t: make([]float64, n), dt: make([]float64, n), alpha: make([]float64, n), minus: make([]float64, n*n)}
 }
 
@@ -123,7 +124,8 @@ func (f *fitter) loss(v, grad []float64) float64 {
 	if !ok {
 		return math.Inf(1)
 	}
-	w := newWarp(f.y, th.psi)
+	w := f.warp
+	w.psi = th.psi
 	jacobian, dJacobian := 0.0, 0.0
 	for i, y := range f.y {
 		t, dt, l, dl := w.slopes(y)

@@ -24,7 +24,7 @@ func mixed(seed uint64, n int) (nominal []bool, x, y []float64) {
 func TestLossAgainstTheFormula(t *testing.T) {
 	const n = 25
 	nominal, x, y := mixed(5, n)
-	f := newFitter(nominal, x, y)
+	f := newFitter(nominal, x, y, newWarp(y, 0))
 	th := theta{logLen: []float64{-0.7, -0.2, 0.3}, logEta: -4, psi: 0.8}
 	v := th.vector()
 	got := f.loss(v, make([]float64, len(v)))
@@ -59,7 +59,7 @@ func TestLossAgainstTheFormula(t *testing.T) {
 
 func TestLossSlopes(t *testing.T) {
 	nominal, x, y := mixed(6, 20)
-	f := newFitter(nominal, x, y)
+	f := newFitter(nominal, x, y, newWarp(y, 0))
 	for _, v := range [][]float64{
 		{-1, 0.5, 0.2, -6, 1}, {0.3, -0.4, -1, -2, 0.1}, {-2, 1, 1, -9, 4},
 	} {
@@ -83,7 +83,7 @@ func TestFitFindsWhatMatters(t *testing.T) {
 	for i := range y { // the third coordinate is not used
 		y[i] = math.Sin(9*x[i*3]) + x[i*3+1]
 	}
-	f := newFitter(make([]bool, 3), x, y)
+	f := newFitter(make([]bool, 3), x, y, newWarp(y, 0))
 	th := f.fit(f.start())
 	if l := th.logLen; l[0] > l[1] || l[1] > l[2] {
 		t.Errorf("log length scales %v; want them to ascend", l)
@@ -108,14 +108,14 @@ func TestFitOfDegenerateValues(t *testing.T) {
 		"outlier":  {1, 1, 1, 1e30},
 		"integers": {0, 1, 0, 1},
 	} {
-		f := newFitter(make([]bool, 2), rows(8, len(y), 2), y)
+		f := newFitter(make([]bool, 2), rows(8, len(y), 2), y, newWarp(y, 0))
 		for _, v := range f.fit(f.start()).vector() {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%s: got %v", name, v)
 			}
 		}
 	}
-	f := newFitter(make([]bool, 1), []float64{0.5, 0.5, 0.5}, []float64{1, 2, 3}) // one place
+	f := newFitter(make([]bool, 1), []float64{0.5, 0.5, 0.5}, []float64{1, 2, 3}, newWarp([]float64{1, 2, 3}, 0)) // one place
 	if th := f.fit(f.start()); math.IsNaN(th.logEta) {
 		t.Error("rows at one place: NaN")
 	}

@@ -105,7 +105,7 @@ func (g *GP) Tell(o sweep.Outcome) {
 	if !r.failed {
 		g.good++
 	}
-	if n, ok := parseNote(o.Note, len(g.coords)); ok {
+	if n, ok := parseNote(o.Note, len(g.coords)); ok && n.size < len(g.rows) {
 		g.fits[n.size] = n.theta
 		g.noted = append(g.noted, sized{n.size, len(g.rows) - 1, n.theta})
 	}
@@ -188,13 +188,7 @@ func (g *GP) update() note {
 		g.in = append(g.in, i)
 	}
 	y := g.scores(n)
-	observed := make([]float64, 0, n)
-	for i, r := range g.rows {
-		if !r.failed {
-			observed = append(observed, y[i])
-		}
-	}
-	w := newWarp(observed, th.psi)
+	w := newWarp(y, th.psi)
 	t := make([]float64, len(g.in))
 	for k, i := range g.in {
 		t[k] = w.at(y[i])
@@ -220,35 +214,37 @@ func (g *GP) build(size int, th theta) {
 	g.built = size
 }
 
-// scores returns the values of the first n rows as the model takes them: a
+// scores returns the values of the first n rows as the model takes them. A
 // pruned trial is not better than the median of the finished ones, as it was
-// worse than its peers; a failed one is as bad as the worst.
+// worse than its peers. A failed one is as bad as the worst quarter begins: on
+// benchfn's training problem with NaN for its plateau, the median regret after
+// 100 trials is 0.0037 so, 0.0054 with the worst value, for a steeper cliff
+// bends the model next to it; 0.0057 with the median. Without any value all
+// are −∞.
 func (g *GP) scores(n int) []float64 {
-	var finished []float64
+	var finished, pruned []float64
 	for _, r := range g.rows[:n] {
-		if !r.failed && !r.pruned {
+		switch {
+		case r.pruned:
+			pruned = append(pruned, r.score)
+		case !r.failed:
 			finished = append(finished, r.score)
 		}
 	}
-	median := math.Inf(-1)
-	if len(finished) > 0 {
-		sort.Float64s(finished)
-		median = finished[len(finished)/2]
+	if len(finished) == 0 {
+		finished = append(pruned, math.Inf(-1))[:max(1, len(pruned))]
 	}
+	sort.Float64s(finished)
+	median, bad := finished[len(finished)/2], finished[len(finished)*3/4]
 	y := make([]float64, n)
-	worst := math.Inf(-1)
 	for i, r := range g.rows[:n] {
-		y[i] = r.score
-		if r.pruned {
-			y[i] = max(y[i], median)
-		}
-		if !r.failed {
-			worst = max(worst, y[i])
-		}
-	}
-	for i, r := range g.rows[:n] {
-		if r.failed {
-			y[i] = worst
+		switch {
+		case r.failed:
+			y[i] = bad
+		case r.pruned:
+			y[i] = max(r.score, median)
+		default:
+			y[i] = r.score
 		}
 	}
 	return y
@@ -264,27 +260,12 @@ func (g *GP) theta(size int) theta {
 	if g.memo.size == size {
 		return g.memo.theta
 	}
-	var x, y []float64
 	scores := g.scores(size)
-	for i, r := range g.rows[:size] {
-		if !r.failed {
-			y = append(y, scores[i])
-		}
+	var x, y []float64
+	for _, i := range choose(scores, fitRows) {
+		x, y = append(x, g.rows[i].x...), append(y, scores[i])
 	}
-	keep := choose(y, fitRows)
-	at, k := 0, 0
-	for _, r := range g.rows[:size] {
-		if r.failed {
-			continue
-		}
-		if k < len(keep) && keep[k] == at {
-			y[k] = y[at]
-			x = append(x, r.x...)
-			k++
-		}
-		at++
-	}
-	f := newFitter(g.nominal, x, y[:k])
+	f := newFitter(g.nominal, x, y, newWarp(scores, psiMean))
 	from := []theta{f.start(), f.noisy()}
 	for j := len(g.noted) - 1; j >= 0; j-- {
 		if old := g.noted[j]; old.row < size && old.size < size {
@@ -293,7 +274,7 @@ func (g *GP) theta(size int) theta {
 		}
 	}
 	th := f.start()
-	if k > 0 {
+	if !math.IsInf(scores[0], 0) {
 		th = f.fit(from...)
 	}
 	g.memo = sized{size: size, theta: th.rounded()}
