@@ -8,7 +8,6 @@ import (
 
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler/benchfn"
-	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/samplertest"
 )
 
@@ -267,40 +266,5 @@ func TestNotes(t *testing.T) {
 		if _, ok := parseNote(bad, 2); ok {
 			t.Errorf("%q reads as a note", bad)
 		}
-	}
-}
-
-func BenchmarkAsk(b *testing.B) {
-	f := benchfn.Ackley5()
-	for _, n := range []int{100, 300, 1000} {
-		b.Run(fmt.Sprintf("sampler=gp/n=%d/d=5", n), func(b *testing.B) {
-			s, err := New(sweep.Plan{Space: f.Space, Objectives: loss})
-			if err != nil {
-				b.Fatal(err)
-			}
-			start, err := qmc.NewSobol(sweep.Plan{Space: f.Space})
-			if err != nil {
-				b.Fatal(err)
-			}
-			ps, err := start.Ask(sweep.Query{N: n})
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, p := range ps {
-				s.Tell(sweep.Outcome{Proposal: p, State: sweep.Finished, Values: []float64{f.True(p.Point)}})
-			}
-			i := int64(n)
-			if _, err := s.Ask(sweep.Query{First: i, N: 1}); err != nil { // the fit
-				b.Fatal(err)
-			}
-			for b.Loop() { // told as well, so that fits come when they do
-				got, err := s.Ask(sweep.Query{First: i, N: 1})
-				if err != nil {
-					b.Fatal(err)
-				}
-				s.Tell(sweep.Outcome{Proposal: got[0], State: sweep.Finished, Values: []float64{f.True(got[0].Point)}})
-				i++
-			}
-		})
 	}
 }

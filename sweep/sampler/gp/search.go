@@ -3,6 +3,7 @@ package gp
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 
 	"github.com/trawl-sweep/trawl/sweep"
@@ -18,6 +19,7 @@ const (
 	starts       = 4        // candidates that are improved
 	rounds       = 3        // of numbers, then choices
 	ascent       = 25       // steps of the numbers in a round
+	exchanges    = 6        // times round the choices in a round
 	redraws      = 1000     // draws when nothing new was found
 )
 
@@ -71,7 +73,17 @@ func (s *search) place(u []float64) (*candidate, error) {
 	if err != nil || !ok || s.taken(s.space.Key(p)) {
 		return nil, err
 	}
-	return &candidate{u: u, x: embed(s.coords, s.space.Encode(p)), point: p}, nil
+	return s.candidate(u, p), nil
+}
+
+// candidate makes one of a point at u.
+func (s *search) candidate(u []float64, p sweep.Point) *candidate {
+	at := s.space.Encode(p)
+	c := &candidate{u: u, x: embed(s.coords, at), point: p}
+	if u == nil {
+		c.u = s.fill(at)
+	}
+	return c
 }
 
 // pool returns the candidates with their values.
@@ -91,11 +103,8 @@ func (s *search) pool(around [][]float64) (pool []*candidate, err error) {
 			return nil, err
 		}
 		for _, p := range ps {
-			if p.Point == nil {
-				continue
-			}
-			if err := add(s.fill(s.space.Encode(p.Point))); err != nil {
-				return nil, err
+			if p.Point != nil && !s.taken(s.space.Key(p.Point)) {
+				pool = append(pool, s.candidate(nil, p.Point))
 			}
 		}
 	}
@@ -147,7 +156,7 @@ func (s *search) fill(u []float64) []float64 {
 // of the range. It changes each coordinate with a probability drawn too, one at
 // least.
 func (s *search) perturb(u []float64) []float64 {
-	v := s.fill(append([]float64(nil), u...))
+	v := s.fill(slices.Clone(u))
 	scale := math.Exp(-1 - 6*s.rng.Float64())
 	chance := s.rng.Float64()
 	must := s.rng.IntN(len(v))
@@ -230,7 +239,7 @@ func (s *search) ascend(c *candidate) error {
 	if len(free) == 0 {
 		return nil
 	}
-	x, all := append([]float64(nil), c.x...), make([]float64, len(c.x))
+	x, all := slices.Clone(c.x), make([]float64, len(c.x))
 	b := box{steps: ascent, memory: 6, tol: 1e-5, lo: make([]float64, len(free)), hi: make([]float64, len(free))}
 	v := make([]float64, len(free))
 	for i, d := range free {
@@ -247,7 +256,7 @@ func (s *search) ascend(c *candidate) error {
 		return value
 	})
 	for range 6 {
-		u := append([]float64(nil), c.u...)
+		u := slices.Clone(c.u)
 		for i, d := range free {
 			u[d] = v[i]
 		}
@@ -268,37 +277,50 @@ func (s *search) ascend(c *candidate) error {
 	return nil
 }
 
-// exchange moves c to the best of the points that differ in one listed
-// coordinate, if one is better, and again until none is.
+// exchange goes round the listed coordinates and moves c to the best value of
+// each, until a round changes nothing.
 func (s *search) exchange(c *candidate) (moved bool, err error) {
-	for range 2 * len(s.coords) {
-		var pool []*candidate
+	for range exchanges {
+		still := true
 		for d := range s.coords {
-			for _, at := range s.others(d, c) {
-				u := append([]float64(nil), c.u...)
-				u[d] = at
-				to, err := s.place(u)
-				if err != nil {
-					return moved, err
-				}
-				if to != nil {
-					pool = append(pool, to)
-				}
+			top, err := s.bestValue(d, c)
+			if err != nil {
+				return moved, err
+			}
+			if top != c {
+				*c, still, moved = *top, false, true
 			}
 		}
-		s.score(pool)
-		top := c
-		for _, to := range pool {
-			if to.value > top.value {
-				top = to
-			}
+		if still {
+			break
 		}
-		if top == c {
-			return moved, nil
-		}
-		*c, moved = *top, true
 	}
 	return moved, nil
+}
+
+// bestValue returns the best of c and the points that differ from it in listed
+// coordinate d.
+func (s *search) bestValue(d int, c *candidate) (*candidate, error) {
+	var pool []*candidate
+	for _, at := range s.others(d, c) {
+		u := slices.Clone(c.u)
+		u[d] = at
+		to, err := s.place(u)
+		if err != nil {
+			return nil, err
+		}
+		if to != nil {
+			pool = append(pool, to)
+		}
+	}
+	s.score(pool)
+	top := c
+	for _, to := range pool {
+		if to.value > top.value {
+			top = to
+		}
+	}
+	return top, nil
 }
 
 // others returns the other values of coordinate d that are to be tried: all, or
