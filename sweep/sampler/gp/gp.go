@@ -31,6 +31,7 @@ type GP struct {
 	nominal []bool
 	goal    sweep.Goal
 	startup int64
+	limit   int           // maxRows
 	first   sweep.Sampler // of the start
 
 	rows  []row
@@ -57,7 +58,7 @@ func New(p sweep.Plan) (sweep.Sampler, error) {
 	if n := len(p.Objectives); n != 1 {
 		return nil, fmt.Errorf("gp: %d objectives; want one, or method nsga2 or tpe", n)
 	}
-	g := &GP{space: p.Space, coords: newCoords(p.Space), goal: p.Objectives[0].Goal,
+	g := &GP{space: p.Space, coords: newCoords(p.Space), goal: p.Objectives[0].Goal, limit: maxRows,
 		told: map[string]bool{}, fits: map[int]theta{}}
 	for i := range g.coords {
 		g.nominal = append(g.nominal, g.coords[i].nominal)
@@ -199,7 +200,7 @@ func (g *GP) update() note {
 
 // build starts the model anew from the first rows.
 func (g *GP) build(size int, th theta) {
-	g.in = choose(g.scores(size), maxRows)
+	g.in = choose(g.scores(size), g.limit)
 	x := make([]float64, 0, len(g.in)*len(g.coords))
 	for _, i := range g.in {
 		x = append(x, g.rows[i].x...)

@@ -3,6 +3,7 @@ package gp
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -190,6 +191,35 @@ func TestPrunedIsNoBetterThanTheMedian(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(s.scores(len(s.rows))), "[1 2 3 2 7 3]"; got != want {
 		t.Errorf("values of the model: got %s, want %s", got, want)
+	}
+}
+
+// TestRowsAreBounded: with a model of 30 rows at most, what is left out is not
+// among the best, and a resumed sampler leaves out the same.
+func TestRowsAreBounded(t *testing.T) {
+	f := benchfn.Branin()
+	plan := sweep.Plan{Space: f.Space, Objectives: loss, Seed: 2}
+	live, resumed := mustNew(t, plan), mustNew(t, plan)
+	live.limit, resumed.limit = 30, 30
+	for i := range int64(70) {
+		p := ask(t, live, sweep.Query{First: i, N: 1, Seed: 2})[0]
+		o := sweep.Outcome{Proposal: p, State: sweep.Finished, Values: []float64{f.True(p.Point)}}
+		live.Tell(o)
+		resumed.Tell(o)
+	}
+	q := sweep.Query{First: 70, N: 1, Seed: 2}
+	if a, b := ask(t, live, q)[0], ask(t, resumed, q)[0]; f.Space.Key(a.Point) != f.Space.Key(b.Point) || a.Note != b.Note {
+		t.Errorf("live %s, resumed %s", f.Space.Key(a.Point), f.Space.Key(b.Point))
+	}
+	if most := 31 + 70 - fitSize(70); len(live.in) > most || len(live.in) < 30 {
+		t.Errorf("%d rows in the model; want 30 to %d", len(live.in), most)
+	}
+	y := live.scores(70)
+	sorted := slices.Sorted(slices.Values(y))
+	for i, v := range y {
+		if v <= sorted[9] && !slices.Contains(live.in, i) {
+			t.Errorf("row %d is among the ten best and is left out", i)
+		}
 	}
 }
 
