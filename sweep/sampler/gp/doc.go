@@ -34,9 +34,8 @@
 // the others, chosen anew at each fit, and all that came since; so the cost of
 // a proposal stops growing.
 //
-// Results with NaN in any number of parameters, spaces without free parameters
-// and with more than Sobol has directions for are all served. One objective is;
-// for several, nsga2 and tpe are there.
+// A space with more dimensions than Sobol has direction numbers starts with
+// random points. Several objectives are refused: nsga2 and tpe take them.
 //
 // Sources: Jones, Schonlau and Welch, Efficient global optimization of expensive
 // black-box functions, J. Global Optim. 13, 1998 (expected improvement); Snoek,
