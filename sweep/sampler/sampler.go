@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/sampler/gp"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
@@ -22,7 +23,7 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"lhs":    qmc.NewLatin,
 	"points": newPoints,
 	"tpe":    tpe.New,
-	"gp":     nil,
+	"gp":     gp.New,
 	"cmaes":  nil,
 	"nsga2":  nil,
 	"auto":   nil, // W&B's bayes

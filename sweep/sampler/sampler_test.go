@@ -28,7 +28,7 @@ func TestNew(t *testing.T) {
 	space := samplertest.Spaces()[0].Space
 	for _, tt := range []struct{ method, want string }{
 		{"grid", ""}, {"random", ""}, {"sobol", ""}, {"lhs", ""}, {"points", ""},
-		{"tpe", ""},
+		{"tpe", ""}, {"gp", ""},
 		{"auto", "method auto: not built yet; want grid, random, sobol, lhs"},
 		{"bayesian", `method "bayesian": want grid, random, sobol, lhs, tpe, gp, cmaes, nsga2, auto or points`},
 	} {
