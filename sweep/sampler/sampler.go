@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/sampler/cmaes"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
@@ -22,7 +23,7 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"points": newPoints,
 	"tpe":    nil,
 	"gp":     nil,
-	"cmaes":  nil,
+	"cmaes":  cmaes.New,
 	"nsga2":  nil,
 	"auto":   nil, // W&B's bayes
 }
