@@ -47,6 +47,7 @@ var floors = []storey{
 	{0, "sweep", []string{gonum + "/mathext"}},
 
 	{1, "sweep/expr", []string{starlark}},
+	{1, "sweep/pareto", nil},
 	{1, "sweep/sampler/benchfn", []string{gonum}},
 	{1, "sweep/sampler/*", []string{gonum}},
 	{1, "sweep/pruner/*", []string{gonum}},

@@ -1,4 +1,15 @@
-package rank
+// Package pareto is the arithmetic of several objectives: dominance, fronts,
+// crowding, hypervolume. Less is better throughout. It is pure.
+//
+// Sources: Deb, Pratap, Agarwal and Meyarivan, A fast and elitist multiobjective
+// genetic algorithm: NSGA-II, IEEE Trans. Evol. Comput. 6(2), 2002; Zhang, Tian,
+// Cheng and Jin, An efficient approach to nondominated sorting for evolutionary
+// multiobjective optimization, IEEE Trans. Evol. Comput. 19(2), 2015; While,
+// Bradstreet and Barone, A fast way of calculating exact hypervolumes, IEEE
+// Trans. Evol. Comput. 16(1), 2012; Beume, Fonseca, López-Ibáñez, Paquete and
+// Vahrenhold, On the complexity of computing the hypervolume indicator, IEEE
+// Trans. Evol. Comput. 13(5), 2009 (the sweep over three objectives).
+package pareto
 
 import (
 	"math"
