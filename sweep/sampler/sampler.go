@@ -9,6 +9,7 @@ import (
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler/cmaes"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
+	"github.com/trawl-sweep/trawl/sweep/sampler/nsga2"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
 )
@@ -24,7 +25,7 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"tpe":    nil,
 	"gp":     nil,
 	"cmaes":  cmaes.New,
-	"nsga2":  nil,
+	"nsga2":  nsga2.New,
 	"auto":   nil, // W&B's bayes
 }
 

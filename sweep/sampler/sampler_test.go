@@ -28,8 +28,8 @@ func TestNew(t *testing.T) {
 	space := samplertest.Spaces()[0].Space
 	for _, tt := range []struct{ method, want string }{
 		{"grid", ""}, {"random", ""}, {"sobol", ""}, {"lhs", ""}, {"points", ""},
-		{"tpe", "method tpe: not built yet; want grid, random, sobol, lhs, cmaes or points"},
-		{"auto", "method auto: not built yet; want grid, random, sobol, lhs, cmaes or points"},
+		{"tpe", "method tpe: not built yet; want grid, random, sobol, lhs, cmaes, nsga2 or points"},
+		{"auto", "method auto: not built yet; want grid, random, sobol, lhs, cmaes, nsga2 or points"},
 		{"bayesian", `method "bayesian": want grid, random, sobol, lhs, tpe, gp, cmaes, nsga2, auto or points`},
 	} {
 		s, err := New(tt.method, sweep.Plan{Space: space, RunCap: 10})
