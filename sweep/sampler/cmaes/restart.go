@@ -72,6 +72,7 @@ func (s *Sampler) begin(mean []float64) {
 func (s *Sampler) restart() {
 	s.runs++
 	s.lambda *= 2
+	s.champion = nil
 	rng := sweep.Query{Seed: s.seed}.Rand(restarts - int64(s.runs))
 	mean := make([]float64, len(s.axes))
 	for i := range mean {
