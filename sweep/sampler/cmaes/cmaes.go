@@ -6,7 +6,8 @@
 // A generation is a distribution, not a list of slots. A proposal is drawn from
 // the distribution that the outcomes so far have made, whatever number was drawn
 // from it before, so any number of trials may run at a time and end in any
-// order; the distribution moves whenever λ outcomes have come in. Proposal i is
+// order; the distribution moves whenever λ outcomes have come in, and λ grows where
+// they come in late, for so many run at a time. Proposal i is
 // a function of the outcomes told and of the random stream i. Its Note holds the
 // generation and the number of the draw, from which Tell computes the sample
 // again. Late outcomes, of former distributions, and points that were not drawn
@@ -55,6 +56,8 @@ const (
 	kept       = 16      // distributions that are remembered for late outcomes
 	boxDraws   = 100     // draws outside of the cube until one is moved to its edge
 	maxDraws   = 1000    // draws that a constraint forbids until a proposal is skipped
+	patience   = 10      // generations until late outcomes make the population larger
+	tooOld     = 3       // generations that outcomes are late then, on average
 	choiceRate = 0.5     // how far the odds of a choice go towards those of the best
 )
 
@@ -74,6 +77,8 @@ type Sampler struct {
 	members  []member  // told of this generation
 	champion *member   // the best of the last generation, nil if there is none
 	watch    watch     // of this run, for the restart
+	ages     int       // of the members since the last look, summed
+	since    int       // generations since that look
 	u        []float64 // scratch of Ask
 }
 
@@ -104,6 +109,7 @@ type member struct {
 	sample
 	active  []bool // per choice: it had an effect
 	foreign bool   // of another distribution
+	age     int    // generations since it was drawn
 	class   int    // 0: has a score; 1: pruned; 2: has none
 	score   float64
 	index   int64
@@ -274,10 +280,14 @@ func (s *Sampler) recall(o sweep.Outcome) member {
 		}
 		x := pen.next(s.dists[at])
 		if s.matches(s.place(x), o.Point) {
-			return member{sample: x, foreign: gen != s.gen}
+			return member{sample: x, foreign: gen != s.gen, age: s.gen - gen}
 		}
 	}
-	return s.read(o.Point)
+	m := s.read(o.Point)
+	if ok {
+		m.age = max(0, s.gen-gen)
+	}
+	return m
 }
 
 // matches reports whether the active values of p are those at u.
@@ -317,9 +327,27 @@ func (s *Sampler) advance() {
 		s.champion = &best
 		s.learn()
 	}
+	s.widen()
 	s.members = s.members[:0]
 	s.gen++
 	s.publish()
+}
+
+// widen doubles λ where so many trials run at a time that most outcomes are
+// those of distributions long gone: steps that small generations take from them
+// shrink before they arrive.
+func (s *Sampler) widen() {
+	for _, m := range s.members {
+		s.ages += m.age
+	}
+	if s.since++; s.since < patience || s.run == nil {
+		return
+	}
+	if s.ages > tooOld*s.since*s.lambda {
+		s.lambda *= 2
+		s.run.resize(s.lambda)
+	}
+	s.ages, s.since = 0, 0
 }
 
 // crown puts the best of the last generation in the place of the worst of this

@@ -83,6 +83,12 @@ func newGauss(mean []float64, sigma float64, lambda int) *gauss {
 	return g
 }
 
+// resize changes the population.
+func (g *gauss) resize(lambda int) {
+	g.params = newParams(g.n, lambda)
+	g.ys = make([]float64, lambda*g.n)
+}
+
 // update moves the distribution by the samples xs, best first, of which there
 // are at most λ. pos and all are the weights of their places, averaged over
 // ties: those that move the mean, whose sum is 1, and those that shape C. A
