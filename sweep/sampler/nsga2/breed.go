@@ -11,6 +11,7 @@ const (
 	crossover = 0.9 // probability
 	etaCross  = 20.0
 	etaMutate = 20.0
+	beyond    = 1e-9 // past the end of a cell: surely in the next, whatever rounding did
 )
 
 // sbx returns a child of x and y, x != y, by simulated binary crossover bounded
@@ -56,10 +57,10 @@ func (g *gene) mutate(rng *rand.Rand, x float64) float64 {
 	case y <= lo || y > hi:
 		return y
 	case y < x && lo > 0 || hi >= 1 && lo > 0:
-		a, b := g.domain.Cell(math.Nextafter(lo, 0))
+		a, b := g.domain.Cell(lo - beyond)
 		return (a + b) / 2
 	case hi < 1:
-		a, b := g.domain.Cell(math.Nextafter(hi, 1))
+		a, b := g.domain.Cell(hi + beyond)
 		return (a + b) / 2
 	}
 	return x
