@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/sampler/cmaes"
 	"github.com/trawl-sweep/trawl/sweep/sampler/gp"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
+	"github.com/trawl-sweep/trawl/sweep/sampler/nsga2"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
 	"github.com/trawl-sweep/trawl/sweep/sampler/tpe"
@@ -24,8 +26,8 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"points": newPoints,
 	"tpe":    tpe.New,
 	"gp":     gp.New,
-	"cmaes":  nil,
-	"nsga2":  nil,
+	"cmaes":  cmaes.New,
+	"nsga2":  nsga2.New,
 	"auto":   nil, // W&B's bayes
 }
 

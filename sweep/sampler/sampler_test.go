@@ -28,8 +28,8 @@ func TestNew(t *testing.T) {
 	space := samplertest.Spaces()[0].Space
 	for _, tt := range []struct{ method, want string }{
 		{"grid", ""}, {"random", ""}, {"sobol", ""}, {"lhs", ""}, {"points", ""},
-		{"tpe", ""}, {"gp", ""},
-		{"auto", "method auto: not built yet; want grid, random, sobol, lhs"},
+		{"tpe", ""}, {"gp", ""}, {"cmaes", ""}, {"nsga2", ""},
+		{"auto", "method auto: not built yet; want grid, random, sobol, lhs, tpe"},
 		{"bayesian", `method "bayesian": want grid, random, sobol, lhs, tpe, gp, cmaes, nsga2, auto or points`},
 	} {
 		s, err := New(tt.method, sweep.Plan{Space: space, RunCap: 10})
