@@ -15,4 +15,6 @@ func geluBackSlice(dx, dy, x []float32)       { geluBackGo(dx, dy, x) }
 func axpySlice(alpha float32, x, y []float32) { axpyGo(alpha, x, y) }
 func scaleSlice(alpha float32, x []float32)   { scaleGo(alpha, x) }
 func dotSlice(x, y []float32) float64         { return dotGo(x, y) }
-func convertSlice(dst []float32, src []uint8) { convertGo(dst, src) }
+func mulSlice(y, x []float32)                 { mulGo(y, x) }
+
+func scaleBytesSlice(scale float32, dst []float32, src []uint8) { scaleBytesGo(scale, dst, src) }
