@@ -4,7 +4,7 @@ package kernel
 // largest shape seen and allocates nothing afterwards. It is used by one
 // goroutine.
 type Work struct {
-	packA, packB []float32
+	packA, packB, turned []float32
 }
 
 // Gemm multiplies matrices,

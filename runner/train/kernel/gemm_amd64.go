@@ -5,6 +5,7 @@ package kernel
 const (
 	blockK = 400 // steps of k per block: rows of A and a panel of B then fit the first two caches
 	blockM = 64  // rows of A that meet a panel before the next one comes
+	tileA  = 16  // values from k to k in a packed tile of A: the most rows of a tile, in whole vectors
 	float  = 4   // bytes
 )
 
@@ -26,7 +27,7 @@ type gemm struct {
 
 // gemm32 is Gemm of float32 at the level in use.
 func gemm32(p product) {
-	g := gemm{product: p, width: 16, height: 8}
+	g := gemm{product: p, width: 16, height: 12}
 	switch level {
 	case plain:
 		gemmGo(p)
@@ -34,11 +35,31 @@ func gemm32(p product) {
 	case avx2:
 		g.width, g.height = 8, 6
 	}
+	if p.ta && p.m >= 64 && p.n <= narrow && p.n%g.width != 0 {
+		p.transposed()
+		return
+	}
 	blocks := (g.k + blockK - 1) / blockK
 	for ; g.k0 < g.k; g.k0 += g.kb {
 		g.kb = evenly(g.k-g.k0, &blocks)
 		g.block()
 	}
+}
+
+// narrow is up to how many columns Cᵀ is computed in place of C.
+const narrow = 20
+
+// transposed computes Cᵀ = op(B)ᵀ·op(A)ᵀ for a C of few columns, whose rows
+// would fill a small part of a vector, with an A that lies along the rows of
+// Cᵀ. The chains are the same.
+func (p product) transposed() {
+	p.w.turned = grow(p.w.turned, p.m*p.n)
+	t := p.w.turned
+	if p.acc {
+		transpose(t, p.m, p.c, p.ldc, p.m, p.n)
+	}
+	gemm32(product{p.w, !p.tb, false, p.n, p.m, p.k, p.b, p.ldb, p.a, p.lda, t, p.m, p.acc})
+	transpose(p.c, p.ldc, t, p.m, p.n, p.m)
 }
 
 // evenly is the size of the next of n parts of size, and takes it from n.
@@ -120,15 +141,16 @@ func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	}
 }
 
-// packA copies the block of rows of a stored Aᵀ, tile by tile, each k a vector of 8.
+// packA copies the block of rows of a stored Aᵀ, tile by tile, each k of a tile tileA values.
 func (g *gemm) packA(i, rows int) {
 	tiles := (rows + g.height - 1) / g.height
-	g.w.packA = grow(g.w.packA, tiles*8*g.kb)
+	g.w.packA = grow(g.w.packA, tiles*tileA*g.kb)
 	dst := g.w.packA
 	for end := i + rows; i < end; {
 		r := evenly(end-i, &tiles)
-		packAVX2(1, g.kb, &g.a[g.k0*g.lda+i], g.lda*float, &dst[0], 8*float, &maskTable[16-r])
-		dst, i = dst[8*g.kb:], i+r
+		vectors := (r + 7) / 8
+		packAVX2(vectors, g.kb, &g.a[g.k0*g.lda+i], g.lda*float, &dst[0], tileA*float, &maskTable[16-(r-8*(vectors-1))])
+		dst, i = dst[tileA*g.kb:], i+r
 	}
 }
 
@@ -148,8 +170,8 @@ func (g *gemm) strip(i, rows, j, cols int, packed bool) {
 		r := evenly(end-i, &tiles)
 		a, rs, ks := &g.a[0], row*float, step*float
 		if packed {
-			a, rs, ks = &g.w.packA[at], float, 8*float
-			at += 8 * g.kb
+			a, rs, ks = &g.w.packA[at], float, tileA*float
+			at += tileA * g.kb
 		} else {
 			a = &g.a[i*row+g.k0*step]
 		}

@@ -4,7 +4,7 @@
 
 package kernel
 
-// gemmAVX512 adds k products to mr (1 … 8) rows of nv (1 or 2) vectors of C. Row i of op(A) starts at a+i·rs and
+// gemmAVX512 adds k products to mr (1 … 12) rows of nv (1 or 2) vectors of C. Row i of op(A) starts at a+i·rs and
 // goes on by ks, rows of B by bs; all strides are bytes. Bit j of mask allows column j, in B and in C; with
 // zero C starts from 0.
 //

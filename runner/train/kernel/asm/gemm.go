@@ -60,38 +60,35 @@ func (t tile) emit(doc, mask string) {
 	}
 }
 
-// rows addresses a few rows at one distance: from the base, and from the base
-// of the fifth row.
+// rows addresses up to 12 rows at one distance, from three bases: the first,
+// the fifth and the ninth row.
 type rows struct {
-	base, fifth  reg.Register
+	base         [3]reg.Register
 	step, triple reg.Register
 }
 
 // rowsOf prepares the addresses of n rows.
 func rowsOf(n int, base, step reg.Register) rows {
-	r := rows{base: base, step: step}
+	r := rows{base: [3]reg.Register{base}, step: step}
 	if n > 3 {
 		t := GP64()
 		LEAQ(Mem{Base: step, Index: step, Scale: 2}, t)
 		r.triple = t
 	}
-	if n > 4 {
+	for i := 1; 4*i < n; i++ {
 		f := GP64()
-		LEAQ(Mem{Base: base, Index: step, Scale: 4}, f)
-		r.fifth = f
+		LEAQ(Mem{Base: r.base[i-1], Index: step, Scale: 4}, f)
+		r.base[i] = f
 	}
 	return r
 }
 
 // at is byte offset disp of row i.
 func (r rows) at(i, disp int) Mem {
-	m := Mem{Base: r.base, Disp: disp}
-	if i >= 4 {
-		m.Base, i = r.fifth, i-4
-	}
-	switch i {
+	m := Mem{Base: r.base[i/4], Disp: disp}
+	switch i % 4 {
 	case 1, 2:
-		m.Index, m.Scale = r.step, uint8(i)
+		m.Index, m.Scale = r.step, uint8(i%4)
 	case 3:
 		m.Index, m.Scale = r.triple, 1
 	}
@@ -99,10 +96,11 @@ func (r rows) at(i, disp int) Mem {
 }
 
 // advance moves all rows.
-func (r rows) advance(by reg.Register) {
-	ADDQ(by, r.base)
-	if r.fifth != nil {
-		ADDQ(by, r.fifth)
+func (r rows) advance(by Op) {
+	for _, b := range r.base {
+		if b != nil {
+			ADDQ(by, b)
+		}
 	}
 }
 
@@ -187,7 +185,7 @@ func gemmAVX512() {
 	masks := [2]reg.OpmaskVirtual{K(), K()}
 	zmm := func() reg.VecVirtual { return ZMM() }
 	tile{
-		name: "gemmAVX512", rows: 8, vec: zmm, size: 64,
+		name: "gemmAVX512", rows: 12, vec: zmm, size: 64,
 		clear: func(r reg.VecVirtual) { VPXORD(r, r, r) },
 		masks: func() {
 			m := Load(Param("mask"), GP32())
@@ -209,7 +207,7 @@ func gemmAVX512() {
 				VFMADD231PS(x, b[v], acc[v])
 			}
 		},
-	}.emit("gemmAVX512 adds k products to mr (1 … 8) rows of nv (1 or 2) vectors of C. Row i of op(A) starts at a+i·rs and\n"+
+	}.emit("gemmAVX512 adds k products to mr (1 … 12) rows of nv (1 or 2) vectors of C. Row i of op(A) starts at a+i·rs and\n"+
 		"goes on by ks, rows of B by bs; all strides are bytes. Bit j of mask allows column j, in B and in C; with\nzero C starts from 0.", "uint32")
 }
 

@@ -84,8 +84,7 @@ func transposeAVX2() {
 		VMOVUPS(lo, to.at(i, 0))
 		VMOVUPS(hi, to.at(i+4, 0))
 	}
-	ADDQ(Imm(32), src.base)
-	ADDQ(Imm(32), src.fifth)
+	src.advance(Imm(32))
 	to.advance(eight)
 	DECQ(n)
 	JNZ(LabelRef("block"))
