@@ -3090,42 +3090,43 @@ rest:
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
 	VMOVUPS    32(BX), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VMINPS     c42b20000<>+0(SB), Y1, Y2
-	VMAXPS     cc2d00000<>+0(SB), Y2, Y2
-	VMULPS     c3fb8aa3b<>+0(SB), Y2, Y3
-	VADDPS     c4b400000<>+0(SB), Y3, Y3
-	VPSUBD     c4b400000<>+0(SB), Y3, Y4
-	VSUBPS     c4b400000<>+0(SB), Y3, Y3
-	VMULPS     c3f318000<>+0(SB), Y3, Y5
-	VSUBPS     Y5, Y2, Y2
-	VMULPS     cb95e8083<>+0(SB), Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     c39500d01<>+0(SB), Y2, Y3
-	VADDPS     c3ab60b61<>+0(SB), Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VADDPS     c3c088889<>+0(SB), Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VADDPS     c3d2aaaab<>+0(SB), Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VADDPS     c3e2aaaab<>+0(SB), Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VADDPS     c3f000000<>+0(SB), Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VMULPS     Y2, Y3, Y3
-	VADDPS     Y2, Y3, Y2
-	VADDPS     c3f800000<>+0(SB), Y2, Y2
-	VPSRAD     $0x01, Y4, Y3
-	VPSUBD     Y3, Y4, Y4
-	VPADDD     c0000007f<>+0(SB), Y3, Y3
-	VPSLLD     $0x17, Y3, Y3
-	VMULPS     Y3, Y2, Y2
-	VPADDD     c0000007f<>+0(SB), Y4, Y3
-	VPSLLD     $0x17, Y3, Y3
-	VMULPS     Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y1, Y1
-	VBLENDVPS  Y1, c7fc00000<>+0(SB), Y2, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (DX), Y0, Y0
+	VMINPS     c42b20000<>+0(SB), Y0, Y1
+	VMAXPS     cc2d00000<>+0(SB), Y1, Y1
+	VMULPS     c3fb8aa3b<>+0(SB), Y1, Y2
+	VADDPS     c4b400000<>+0(SB), Y2, Y2
+	VPSUBD     c4b400000<>+0(SB), Y2, Y3
+	VSUBPS     c4b400000<>+0(SB), Y2, Y2
+	VMULPS     c3f318000<>+0(SB), Y2, Y4
+	VSUBPS     Y4, Y1, Y1
+	VMULPS     cb95e8083<>+0(SB), Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     c39500d01<>+0(SB), Y1, Y2
+	VADDPS     c3ab60b61<>+0(SB), Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VADDPS     c3c088889<>+0(SB), Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VADDPS     c3d2aaaab<>+0(SB), Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VADDPS     c3e2aaaab<>+0(SB), Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VADDPS     c3f000000<>+0(SB), Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VMULPS     Y1, Y2, Y2
+	VADDPS     Y1, Y2, Y1
+	VADDPS     c3f800000<>+0(SB), Y1, Y1
+	VPSRAD     $0x01, Y3, Y2
+	VPSUBD     Y2, Y3, Y3
+	VPADDD     c0000007f<>+0(SB), Y2, Y2
+	VPSLLD     $0x17, Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VPADDD     c0000007f<>+0(SB), Y3, Y2
+	VPSLLD     $0x17, Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VCMPPS     $0x03, Y0, Y0, Y0
+	VBLENDVPS  Y0, c7fc00000<>+0(SB), Y1, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
@@ -3281,147 +3282,6 @@ DATA c7fc00000<>+24(SB)/4, $0x7fc00000
 DATA c7fc00000<>+28(SB)/4, $0x7fc00000
 GLOBL c7fc00000<>(SB), RODATA|NOPTR, $32
 
-// func tanhAVX2(n int, dst *float32, x *float32)
-// Requires: AVX, AVX2
-TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-
-eight:
-	CMPQ      AX, $0x08
-	JL        rest
-	VMOVUPS   (DX), Y0
-	VANDPS    c7fffffff<>+0(SB), Y0, Y1
-	VMINPS    c41200000<>+0(SB), Y1, Y1
-	VADDPS    Y1, Y1, Y1
-	VMULPS    c3fb8aa3b<>+0(SB), Y1, Y2
-	VADDPS    c4b400000<>+0(SB), Y2, Y2
-	VPSUBD    c4b400000<>+0(SB), Y2, Y3
-	VSUBPS    c4b400000<>+0(SB), Y2, Y2
-	VMULPS    c3f318000<>+0(SB), Y2, Y4
-	VSUBPS    Y4, Y1, Y1
-	VMULPS    cb95e8083<>+0(SB), Y2, Y2
-	VSUBPS    Y2, Y1, Y1
-	VPADDD    c0000007f<>+0(SB), Y3, Y2
-	VPSLLD    $0x17, Y2, Y2
-	VMULPS    c39500d01<>+0(SB), Y1, Y3
-	VADDPS    c3ab60b61<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    c3c088889<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    c3d2aaaab<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    c3e2aaaab<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    c3f000000<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y1, Y3, Y1
-	VMULPS    Y1, Y2, Y1
-	VSUBPS    c3f800000<>+0(SB), Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VADDPS    c40000000<>+0(SB), Y1, Y2
-	VDIVPS    Y2, Y1, Y1
-	VANDPS    c80000000<>+0(SB), Y0, Y2
-	VORPS     Y2, Y1, Y1
-	VCMPPS    $0x03, Y0, Y0, Y0
-	VBLENDVPS Y0, c7fc00000<>+0(SB), Y1, Y0
-	VMOVUPS   Y0, (CX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x20, DX
-	SUBQ      $0x08, AX
-	JMP       eight
-
-rest:
-	TESTQ      AX, AX
-	JE         done
-	LEAQ       tailmask<>+0(SB), BX
-	SHLQ       $0x02, AX
-	SUBQ       AX, BX
-	VMOVUPS    32(BX), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VANDPS     c7fffffff<>+0(SB), Y1, Y2
-	VMINPS     c41200000<>+0(SB), Y2, Y2
-	VADDPS     Y2, Y2, Y2
-	VMULPS     c3fb8aa3b<>+0(SB), Y2, Y3
-	VADDPS     c4b400000<>+0(SB), Y3, Y3
-	VPSUBD     c4b400000<>+0(SB), Y3, Y4
-	VSUBPS     c4b400000<>+0(SB), Y3, Y3
-	VMULPS     c3f318000<>+0(SB), Y3, Y5
-	VSUBPS     Y5, Y2, Y2
-	VMULPS     cb95e8083<>+0(SB), Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VPADDD     c0000007f<>+0(SB), Y4, Y3
-	VPSLLD     $0x17, Y3, Y3
-	VMULPS     c39500d01<>+0(SB), Y2, Y4
-	VADDPS     c3ab60b61<>+0(SB), Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VADDPS     c3c088889<>+0(SB), Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VADDPS     c3d2aaaab<>+0(SB), Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VADDPS     c3e2aaaab<>+0(SB), Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VADDPS     c3f000000<>+0(SB), Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VMULPS     Y2, Y4, Y4
-	VADDPS     Y2, Y4, Y2
-	VMULPS     Y2, Y3, Y2
-	VSUBPS     c3f800000<>+0(SB), Y3, Y3
-	VADDPS     Y3, Y2, Y2
-	VADDPS     c40000000<>+0(SB), Y2, Y3
-	VDIVPS     Y3, Y2, Y2
-	VANDPS     c80000000<>+0(SB), Y1, Y3
-	VORPS      Y3, Y2, Y2
-	VCMPPS     $0x03, Y1, Y1, Y1
-	VBLENDVPS  Y1, c7fc00000<>+0(SB), Y2, Y1
-	VMASKMOVPS Y1, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-DATA c7fffffff<>+0(SB)/4, $0x7fffffff
-DATA c7fffffff<>+4(SB)/4, $0x7fffffff
-DATA c7fffffff<>+8(SB)/4, $0x7fffffff
-DATA c7fffffff<>+12(SB)/4, $0x7fffffff
-DATA c7fffffff<>+16(SB)/4, $0x7fffffff
-DATA c7fffffff<>+20(SB)/4, $0x7fffffff
-DATA c7fffffff<>+24(SB)/4, $0x7fffffff
-DATA c7fffffff<>+28(SB)/4, $0x7fffffff
-GLOBL c7fffffff<>(SB), RODATA|NOPTR, $32
-
-DATA c41200000<>+0(SB)/4, $0x41200000
-DATA c41200000<>+4(SB)/4, $0x41200000
-DATA c41200000<>+8(SB)/4, $0x41200000
-DATA c41200000<>+12(SB)/4, $0x41200000
-DATA c41200000<>+16(SB)/4, $0x41200000
-DATA c41200000<>+20(SB)/4, $0x41200000
-DATA c41200000<>+24(SB)/4, $0x41200000
-DATA c41200000<>+28(SB)/4, $0x41200000
-GLOBL c41200000<>(SB), RODATA|NOPTR, $32
-
-DATA c40000000<>+0(SB)/4, $0x40000000
-DATA c40000000<>+4(SB)/4, $0x40000000
-DATA c40000000<>+8(SB)/4, $0x40000000
-DATA c40000000<>+12(SB)/4, $0x40000000
-DATA c40000000<>+16(SB)/4, $0x40000000
-DATA c40000000<>+20(SB)/4, $0x40000000
-DATA c40000000<>+24(SB)/4, $0x40000000
-DATA c40000000<>+28(SB)/4, $0x40000000
-GLOBL c40000000<>(SB), RODATA|NOPTR, $32
-
-DATA c80000000<>+0(SB)/4, $0x80000000
-DATA c80000000<>+4(SB)/4, $0x80000000
-DATA c80000000<>+8(SB)/4, $0x80000000
-DATA c80000000<>+12(SB)/4, $0x80000000
-DATA c80000000<>+16(SB)/4, $0x80000000
-DATA c80000000<>+20(SB)/4, $0x80000000
-DATA c80000000<>+24(SB)/4, $0x80000000
-DATA c80000000<>+28(SB)/4, $0x80000000
-GLOBL c80000000<>(SB), RODATA|NOPTR, $32
-
 // func geluAVX2(n int, dst *float32, x *float32)
 // Requires: AVX, AVX2
 TEXT ·geluAVX2(SB), NOSPLIT, $0-24
@@ -3519,85 +3379,96 @@ rest:
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
 	VMOVUPS    32(BX), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VANDPS     c7fffffff<>+0(SB), Y1, Y2
-	VMINPS     c41700000<>+0(SB), Y2, Y2
-	VMULPS     Y2, Y2, Y3
-	VMULPS     c3f000000<>+0(SB), Y3, Y3
-	VXORPS     c80000000<>+0(SB), Y3, Y3
-	VMINPS     c42b20000<>+0(SB), Y3, Y3
-	VMAXPS     cc2d00000<>+0(SB), Y3, Y3
-	VMULPS     c3fb8aa3b<>+0(SB), Y3, Y4
-	VADDPS     c4b400000<>+0(SB), Y4, Y4
-	VPSUBD     c4b400000<>+0(SB), Y4, Y5
-	VSUBPS     c4b400000<>+0(SB), Y4, Y4
-	VMULPS     c3f318000<>+0(SB), Y4, Y6
-	VSUBPS     Y6, Y3, Y3
-	VMULPS     cb95e8083<>+0(SB), Y4, Y4
-	VSUBPS     Y4, Y3, Y3
-	VMULPS     c39500d01<>+0(SB), Y3, Y4
-	VADDPS     c3ab60b61<>+0(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     c3c088889<>+0(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     c3d2aaaab<>+0(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     c3e2aaaab<>+0(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     c3f000000<>+0(SB), Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VMULPS     Y3, Y4, Y4
-	VADDPS     Y3, Y4, Y3
-	VADDPS     c3f800000<>+0(SB), Y3, Y3
-	VPSRAD     $0x01, Y5, Y4
-	VPSUBD     Y4, Y5, Y5
-	VPADDD     c0000007f<>+0(SB), Y4, Y4
-	VPSLLD     $0x17, Y4, Y4
-	VMULPS     Y4, Y3, Y3
-	VPADDD     c0000007f<>+0(SB), Y5, Y4
-	VPSLLD     $0x17, Y4, Y4
-	VMULPS     Y4, Y3, Y3
-	VMOVUPS    c3f800000<>+0(SB), Y5
-	VADDPS     c40800000<>+0(SB), Y2, Y4
-	VDIVPS     Y4, Y5, Y4
-	VSUBPS     c40800000<>+0(SB), Y2, Y2
-	VMULPS     Y4, Y2, Y2
-	VMOVUPS    cb5e85789<>+0(SB), Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     cb924f66b<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     c390c254f<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     c3accf7fb<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     cbb640ff3<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     cbbf6292a<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     c3d77627a<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     cbe3f00dc<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     c3ec636df<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y6
-	VADDPS     cbf1b9f19<>+0(SB), Y6, Y6
-	VMULPS     Y2, Y6, Y2
-	VADDPS     c3f415a5e<>+0(SB), Y2, Y2
-	VMULPS     Y4, Y3, Y3
-	VMULPS     Y2, Y3, Y2
-	VXORPS     Y3, Y3, Y3
-	VSUBPS     Y2, Y5, Y4
-	VCMPPS     $0x01, Y3, Y1, Y3
-	VBLENDVPS  Y3, Y2, Y4, Y2
-	VMAXPS     cff7fffff<>+0(SB), Y1, Y3
-	VMULPS     Y2, Y3, Y2
-	VCMPPS     $0x03, Y1, Y1, Y1
-	VBLENDVPS  Y1, c7fc00000<>+0(SB), Y2, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (DX), Y0, Y0
+	VANDPS     c7fffffff<>+0(SB), Y0, Y1
+	VMINPS     c41700000<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y1, Y2
+	VMULPS     c3f000000<>+0(SB), Y2, Y2
+	VXORPS     c80000000<>+0(SB), Y2, Y2
+	VMINPS     c42b20000<>+0(SB), Y2, Y2
+	VMAXPS     cc2d00000<>+0(SB), Y2, Y2
+	VMULPS     c3fb8aa3b<>+0(SB), Y2, Y3
+	VADDPS     c4b400000<>+0(SB), Y3, Y3
+	VPSUBD     c4b400000<>+0(SB), Y3, Y4
+	VSUBPS     c4b400000<>+0(SB), Y3, Y3
+	VMULPS     c3f318000<>+0(SB), Y3, Y5
+	VSUBPS     Y5, Y2, Y2
+	VMULPS     cb95e8083<>+0(SB), Y3, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMULPS     c39500d01<>+0(SB), Y2, Y3
+	VADDPS     c3ab60b61<>+0(SB), Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VADDPS     c3c088889<>+0(SB), Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VADDPS     c3d2aaaab<>+0(SB), Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VADDPS     c3e2aaaab<>+0(SB), Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VADDPS     c3f000000<>+0(SB), Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VADDPS     Y2, Y3, Y2
+	VADDPS     c3f800000<>+0(SB), Y2, Y2
+	VPSRAD     $0x01, Y4, Y3
+	VPSUBD     Y3, Y4, Y4
+	VPADDD     c0000007f<>+0(SB), Y3, Y3
+	VPSLLD     $0x17, Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VPADDD     c0000007f<>+0(SB), Y4, Y3
+	VPSLLD     $0x17, Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VMOVUPS    c3f800000<>+0(SB), Y4
+	VADDPS     c40800000<>+0(SB), Y1, Y3
+	VDIVPS     Y3, Y4, Y3
+	VSUBPS     c40800000<>+0(SB), Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMOVUPS    cb5e85789<>+0(SB), Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     cb924f66b<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     c390c254f<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     c3accf7fb<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     cbb640ff3<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     cbbf6292a<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     c3d77627a<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     cbe3f00dc<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     c3ec636df<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     cbf1b9f19<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y1
+	VADDPS     c3f415a5e<>+0(SB), Y1, Y1
+	VMULPS     Y3, Y2, Y2
+	VMULPS     Y1, Y2, Y1
+	VXORPS     Y2, Y2, Y2
+	VSUBPS     Y1, Y4, Y3
+	VCMPPS     $0x01, Y2, Y0, Y2
+	VBLENDVPS  Y2, Y1, Y3, Y1
+	VMAXPS     cff7fffff<>+0(SB), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VCMPPS     $0x03, Y0, Y0, Y0
+	VBLENDVPS  Y0, c7fc00000<>+0(SB), Y1, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
 	RET
+
+DATA c7fffffff<>+0(SB)/4, $0x7fffffff
+DATA c7fffffff<>+4(SB)/4, $0x7fffffff
+DATA c7fffffff<>+8(SB)/4, $0x7fffffff
+DATA c7fffffff<>+12(SB)/4, $0x7fffffff
+DATA c7fffffff<>+16(SB)/4, $0x7fffffff
+DATA c7fffffff<>+20(SB)/4, $0x7fffffff
+DATA c7fffffff<>+24(SB)/4, $0x7fffffff
+DATA c7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL c7fffffff<>(SB), RODATA|NOPTR, $32
 
 DATA c41700000<>+0(SB)/4, $0x41700000
 DATA c41700000<>+4(SB)/4, $0x41700000
@@ -3608,6 +3479,16 @@ DATA c41700000<>+20(SB)/4, $0x41700000
 DATA c41700000<>+24(SB)/4, $0x41700000
 DATA c41700000<>+28(SB)/4, $0x41700000
 GLOBL c41700000<>(SB), RODATA|NOPTR, $32
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $32
 
 DATA c40800000<>+0(SB)/4, $0x40800000
 DATA c40800000<>+4(SB)/4, $0x40800000
@@ -3765,22 +3646,145 @@ rest:
 	SHLQ       $0x02, AX
 	SUBQ       AX, BX
 	VMOVUPS    32(BX), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VXORPS     Y2, Y2, Y2
-	VMAXPS     Y1, Y2, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (DX), Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-// func geluBackAVX2(n int, dx *float32, dy *float32, x *float32)
+// func tanhAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2
+TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+eight:
+	CMPQ      AX, $0x08
+	JL        rest
+	VMOVUPS   (DX), Y0
+	VANDPS    c7fffffff<>+0(SB), Y0, Y1
+	VMINPS    c41200000<>+0(SB), Y1, Y1
+	VADDPS    Y1, Y1, Y1
+	VMULPS    c3fb8aa3b<>+0(SB), Y1, Y2
+	VADDPS    c4b400000<>+0(SB), Y2, Y2
+	VPSUBD    c4b400000<>+0(SB), Y2, Y3
+	VSUBPS    c4b400000<>+0(SB), Y2, Y2
+	VMULPS    c3f318000<>+0(SB), Y2, Y4
+	VSUBPS    Y4, Y1, Y1
+	VMULPS    cb95e8083<>+0(SB), Y2, Y2
+	VSUBPS    Y2, Y1, Y1
+	VPADDD    c0000007f<>+0(SB), Y3, Y2
+	VPSLLD    $0x17, Y2, Y2
+	VMULPS    c39500d01<>+0(SB), Y1, Y3
+	VADDPS    c3ab60b61<>+0(SB), Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    c3c088889<>+0(SB), Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    c3d2aaaab<>+0(SB), Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    c3e2aaaab<>+0(SB), Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    c3f000000<>+0(SB), Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VADDPS    Y1, Y3, Y1
+	VMULPS    Y1, Y2, Y1
+	VSUBPS    c3f800000<>+0(SB), Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VADDPS    c40000000<>+0(SB), Y1, Y2
+	VDIVPS    Y2, Y1, Y1
+	VANDPS    c80000000<>+0(SB), Y0, Y2
+	VORPS     Y2, Y1, Y1
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VBLENDVPS Y0, c7fc00000<>+0(SB), Y1, Y0
+	VMOVUPS   Y0, (CX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x08, AX
+	JMP       eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVUPS    32(BX), Y0
+	VMASKMOVPS (DX), Y0, Y0
+	VANDPS     c7fffffff<>+0(SB), Y0, Y1
+	VMINPS     c41200000<>+0(SB), Y1, Y1
+	VADDPS     Y1, Y1, Y1
+	VMULPS     c3fb8aa3b<>+0(SB), Y1, Y2
+	VADDPS     c4b400000<>+0(SB), Y2, Y2
+	VPSUBD     c4b400000<>+0(SB), Y2, Y3
+	VSUBPS     c4b400000<>+0(SB), Y2, Y2
+	VMULPS     c3f318000<>+0(SB), Y2, Y4
+	VSUBPS     Y4, Y1, Y1
+	VMULPS     cb95e8083<>+0(SB), Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VPADDD     c0000007f<>+0(SB), Y3, Y2
+	VPSLLD     $0x17, Y2, Y2
+	VMULPS     c39500d01<>+0(SB), Y1, Y3
+	VADDPS     c3ab60b61<>+0(SB), Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     c3c088889<>+0(SB), Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     c3d2aaaab<>+0(SB), Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     c3e2aaaab<>+0(SB), Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     c3f000000<>+0(SB), Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     Y1, Y3, Y1
+	VMULPS     Y1, Y2, Y1
+	VSUBPS     c3f800000<>+0(SB), Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VADDPS     c40000000<>+0(SB), Y1, Y2
+	VDIVPS     Y2, Y1, Y1
+	VANDPS     c80000000<>+0(SB), Y0, Y2
+	VORPS      Y2, Y1, Y1
+	VCMPPS     $0x03, Y0, Y0, Y0
+	VBLENDVPS  Y0, c7fc00000<>+0(SB), Y1, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c41200000<>+0(SB)/4, $0x41200000
+DATA c41200000<>+4(SB)/4, $0x41200000
+DATA c41200000<>+8(SB)/4, $0x41200000
+DATA c41200000<>+12(SB)/4, $0x41200000
+DATA c41200000<>+16(SB)/4, $0x41200000
+DATA c41200000<>+20(SB)/4, $0x41200000
+DATA c41200000<>+24(SB)/4, $0x41200000
+DATA c41200000<>+28(SB)/4, $0x41200000
+GLOBL c41200000<>(SB), RODATA|NOPTR, $32
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+DATA c40000000<>+4(SB)/4, $0x40000000
+DATA c40000000<>+8(SB)/4, $0x40000000
+DATA c40000000<>+12(SB)/4, $0x40000000
+DATA c40000000<>+16(SB)/4, $0x40000000
+DATA c40000000<>+20(SB)/4, $0x40000000
+DATA c40000000<>+24(SB)/4, $0x40000000
+DATA c40000000<>+28(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $32
+
+// func geluBackAVX2(n int, dx *float32, dy *float32, y *float32)
 // Requires: AVX, AVX2
 TEXT ·geluBackAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), AX
 	MOVQ dx+8(FP), CX
 	MOVQ dy+16(FP), DX
-	MOVQ x+24(FP), BX
+	MOVQ y+24(FP), BX
 
 eight:
 	CMPQ      AX, $0x08
@@ -3879,85 +3883,86 @@ rest:
 	SUBQ       AX, SI
 	VMOVUPS    32(SI), Y0
 	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VANDPS     c7fffffff<>+0(SB), Y2, Y3
-	VMINPS     c41700000<>+0(SB), Y3, Y3
-	VMULPS     Y3, Y3, Y4
-	VMULPS     c3f000000<>+0(SB), Y4, Y4
-	VXORPS     c80000000<>+0(SB), Y4, Y4
-	VMINPS     c42b20000<>+0(SB), Y4, Y4
-	VMAXPS     cc2d00000<>+0(SB), Y4, Y4
-	VMULPS     c3fb8aa3b<>+0(SB), Y4, Y5
-	VADDPS     c4b400000<>+0(SB), Y5, Y5
-	VPSUBD     c4b400000<>+0(SB), Y5, Y6
-	VSUBPS     c4b400000<>+0(SB), Y5, Y5
-	VMULPS     c3f318000<>+0(SB), Y5, Y7
-	VSUBPS     Y7, Y4, Y4
-	VMULPS     cb95e8083<>+0(SB), Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     c39500d01<>+0(SB), Y4, Y5
-	VADDPS     c3ab60b61<>+0(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     c3c088889<>+0(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     c3d2aaaab<>+0(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     c3e2aaaab<>+0(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     c3f000000<>+0(SB), Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VMULPS     Y4, Y5, Y5
-	VADDPS     Y4, Y5, Y4
-	VADDPS     c3f800000<>+0(SB), Y4, Y4
-	VPSRAD     $0x01, Y6, Y5
-	VPSUBD     Y5, Y6, Y6
-	VPADDD     c0000007f<>+0(SB), Y5, Y5
-	VPSLLD     $0x17, Y5, Y5
-	VMULPS     Y5, Y4, Y4
-	VPADDD     c0000007f<>+0(SB), Y6, Y5
-	VPSLLD     $0x17, Y5, Y5
-	VMULPS     Y5, Y4, Y4
-	VMOVUPS    c3f800000<>+0(SB), Y6
-	VADDPS     c40800000<>+0(SB), Y3, Y5
-	VDIVPS     Y5, Y6, Y5
-	VSUBPS     c40800000<>+0(SB), Y3, Y3
-	VMULPS     Y5, Y3, Y3
-	VMOVUPS    cb5e85789<>+0(SB), Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     cb924f66b<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     c390c254f<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     c3accf7fb<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     cbb640ff3<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     cbbf6292a<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     c3d77627a<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     cbe3f00dc<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     c3ec636df<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y7
-	VADDPS     cbf1b9f19<>+0(SB), Y7, Y7
-	VMULPS     Y3, Y7, Y3
-	VADDPS     c3f415a5e<>+0(SB), Y3, Y3
-	VMULPS     Y5, Y4, Y5
-	VMULPS     Y3, Y5, Y3
-	VXORPS     Y5, Y5, Y5
-	VSUBPS     Y3, Y6, Y6
-	VCMPPS     $0x01, Y5, Y2, Y5
-	VBLENDVPS  Y5, Y3, Y6, Y3
-	VMINPS     c41700000<>+0(SB), Y2, Y5
-	VMAXPS     cc1700000<>+0(SB), Y5, Y5
-	VMULPS     c3ecc422a<>+0(SB), Y4, Y4
-	VMULPS     Y4, Y5, Y4
-	VADDPS     Y4, Y3, Y3
-	VCMPPS     $0x03, Y2, Y2, Y2
-	VBLENDVPS  Y2, c7fc00000<>+0(SB), Y3, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (BX), Y0, Y0
+	VANDPS     c7fffffff<>+0(SB), Y0, Y2
+	VMINPS     c41700000<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y2, Y3
+	VMULPS     c3f000000<>+0(SB), Y3, Y3
+	VXORPS     c80000000<>+0(SB), Y3, Y3
+	VMINPS     c42b20000<>+0(SB), Y3, Y3
+	VMAXPS     cc2d00000<>+0(SB), Y3, Y3
+	VMULPS     c3fb8aa3b<>+0(SB), Y3, Y4
+	VADDPS     c4b400000<>+0(SB), Y4, Y4
+	VPSUBD     c4b400000<>+0(SB), Y4, Y5
+	VSUBPS     c4b400000<>+0(SB), Y4, Y4
+	VMULPS     c3f318000<>+0(SB), Y4, Y6
+	VSUBPS     Y6, Y3, Y3
+	VMULPS     cb95e8083<>+0(SB), Y4, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMULPS     c39500d01<>+0(SB), Y3, Y4
+	VADDPS     c3ab60b61<>+0(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     c3c088889<>+0(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     c3d2aaaab<>+0(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     c3e2aaaab<>+0(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     c3f000000<>+0(SB), Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VADDPS     Y3, Y4, Y3
+	VADDPS     c3f800000<>+0(SB), Y3, Y3
+	VPSRAD     $0x01, Y5, Y4
+	VPSUBD     Y4, Y5, Y5
+	VPADDD     c0000007f<>+0(SB), Y4, Y4
+	VPSLLD     $0x17, Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VPADDD     c0000007f<>+0(SB), Y5, Y4
+	VPSLLD     $0x17, Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VMOVUPS    c3f800000<>+0(SB), Y5
+	VADDPS     c40800000<>+0(SB), Y2, Y4
+	VDIVPS     Y4, Y5, Y4
+	VSUBPS     c40800000<>+0(SB), Y2, Y2
+	VMULPS     Y4, Y2, Y2
+	VMOVUPS    cb5e85789<>+0(SB), Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     cb924f66b<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     c390c254f<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     c3accf7fb<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     cbb640ff3<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     cbbf6292a<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     c3d77627a<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     cbe3f00dc<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     c3ec636df<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y6
+	VADDPS     cbf1b9f19<>+0(SB), Y6, Y6
+	VMULPS     Y2, Y6, Y2
+	VADDPS     c3f415a5e<>+0(SB), Y2, Y2
+	VMULPS     Y4, Y3, Y4
+	VMULPS     Y2, Y4, Y2
+	VXORPS     Y4, Y4, Y4
+	VSUBPS     Y2, Y5, Y5
+	VCMPPS     $0x01, Y4, Y0, Y4
+	VBLENDVPS  Y4, Y2, Y5, Y2
+	VMINPS     c41700000<>+0(SB), Y0, Y4
+	VMAXPS     cc1700000<>+0(SB), Y4, Y4
+	VMULPS     c3ecc422a<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y4, Y3
+	VADDPS     Y3, Y2, Y2
+	VCMPPS     $0x03, Y0, Y0, Y0
+	VBLENDVPS  Y0, c7fc00000<>+0(SB), Y2, Y0
+	VMULPS     Y0, Y1, Y0
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
@@ -4014,11 +4019,12 @@ rest:
 	SUBQ       AX, SI
 	VMOVUPS    32(SI), Y0
 	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VXORPS     Y3, Y3, Y3
-	VCMPPS     $0x0e, Y3, Y2, Y2
-	VANDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (BX), Y0, Y0
+	VXORPS     Y2, Y2, Y2
+	VCMPPS     $0x0e, Y2, Y0, Y0
+	VANDPS     Y0, Y1, Y0
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
@@ -4056,25 +4062,25 @@ rest:
 	SUBQ       AX, SI
 	VMOVUPS    32(SI), Y0
 	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VMOVUPS    c3f800000<>+0(SB), Y3
-	VMULPS     Y2, Y2, Y2
-	VSUBPS     Y2, Y3, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VMASKMOVPS (BX), Y0, Y0
+	VMOVUPS    c3f800000<>+0(SB), Y2
+	VMULPS     Y0, Y0, Y0
+	VSUBPS     Y0, Y2, Y0
+	VMULPS     Y0, Y1, Y0
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
 // func axpyAVX2(n int, alpha float32, y *float32, x *float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
-	MOVSS        alpha+8(FP), X0
-	VBROADCASTSS X0, Y0
 	MOVQ         y+16(FP), CX
 	MOVQ         x+24(FP), DX
+	VBROADCASTSS alpha+8(FP), Y0
 
 eight:
 	CMPQ    AX, $0x08
@@ -4097,22 +4103,22 @@ rest:
 	SUBQ       AX, BX
 	VMOVUPS    32(BX), Y1
 	VMASKMOVPS (CX), Y1, Y2
-	VMASKMOVPS (DX), Y1, Y3
-	VMULPS     Y0, Y3, Y0
+	VMASKMOVPS (DX), Y1, Y1
+	VMULPS     Y0, Y1, Y0
 	VADDPS     Y0, Y2, Y0
+	VMOVUPS    32(BX), Y1
 	VMASKMOVPS Y0, Y1, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(n int, alpha float32, y *float32)
-// Requires: AVX, AVX2, SSE
+// func scaleAVX2(n int, alpha float32, x *float32)
+// Requires: AVX
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
 	MOVQ         n+0(FP), AX
-	MOVSS        alpha+8(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVQ         y+16(FP), CX
+	MOVQ         x+16(FP), CX
+	VBROADCASTSS alpha+8(FP), Y0
 
 eight:
 	CMPQ    AX, $0x08
@@ -4131,8 +4137,9 @@ rest:
 	SHLQ       $0x02, AX
 	SUBQ       AX, DX
 	VMOVUPS    32(DX), Y1
-	VMASKMOVPS (CX), Y1, Y2
-	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS (CX), Y1, Y1
+	VMULPS     Y0, Y1, Y0
+	VMOVUPS    32(DX), Y1
 	VMASKMOVPS Y0, Y1, (CX)
 
 done:
@@ -4166,9 +4173,480 @@ rest:
 	SUBQ       AX, BX
 	VMOVUPS    32(BX), Y0
 	VMASKMOVPS (CX), Y0, Y1
-	VMASKMOVPS (DX), Y0, Y2
+	VMASKMOVPS (DX), Y0, Y0
+	VMULPS     Y0, Y1, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func descendAVX2(n int, rate float32, lambda float32, w *float32, grad *float32)
+// Requires: AVX
+TEXT ·descendAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         grad+24(FP), DX
+	VBROADCASTSS rate+8(FP), Y0
+	VBROADCASTSS lambda+12(FP), Y1
+
+eight:
+	CMPQ    AX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y2
+	VMOVUPS (DX), Y3
+	VMULPS  Y1, Y2, Y4
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y3, Y0, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JMP     eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), BX
+	SHLQ       $0x02, AX
+	SUBQ       AX, BX
+	VMOVUPS    32(BX), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMASKMOVPS (DX), Y2, Y2
+	VMULPS     Y1, Y3, Y1
+	VADDPS     Y1, Y2, Y1
+	VMULPS     Y1, Y0, Y0
+	VSUBPS     Y0, Y3, Y0
+	VMOVUPS    32(BX), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func heavyBallAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+// Requires: AVX
+TEXT ·heavyBallAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         v+32(FP), DX
+	MOVQ         grad+40(FP), BX
+	VBROADCASTSS mu+8(FP), Y0
+	VBROADCASTSS fresh+12(FP), Y1
+	VBROADCASTSS rate+16(FP), Y2
+	VBROADCASTSS lambda+20(FP), Y2
+
+eight:
+	CMPQ    AX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y3
+	VMOVUPS (DX), Y4
+	VMOVUPS (BX), Y5
+	VMULPS  Y2, Y3, Y6
+	VADDPS  Y6, Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VMULPS  Y5, Y1, Y5
+	VSUBPS  Y5, Y4, Y4
+	VXORPS  c80000000<>+0(SB), Y4, Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS Y3, (CX)
+	VMOVUPS Y4, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y3
+	VMASKMOVPS (CX), Y3, Y4
+	VMASKMOVPS (DX), Y3, Y5
+	VMASKMOVPS (BX), Y3, Y3
+	VMULPS     Y2, Y4, Y2
+	VADDPS     Y2, Y3, Y2
+	VMULPS     Y5, Y0, Y0
 	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
+	VSUBPS     Y1, Y0, Y0
+	VXORPS     c80000000<>+0(SB), Y0, Y1
+	VSUBPS     Y1, Y4, Y1
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS Y1, Y2, (CX)
+	VMASKMOVPS Y0, Y2, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func heavyBallNesterovAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+// Requires: AVX
+TEXT ·heavyBallNesterovAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         v+32(FP), DX
+	MOVQ         grad+40(FP), BX
+	VBROADCASTSS mu+8(FP), Y0
+	VBROADCASTSS fresh+12(FP), Y1
+	VBROADCASTSS rate+16(FP), Y2
+	VBROADCASTSS lambda+20(FP), Y3
+
+eight:
+	CMPQ    AX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y4
+	VMOVUPS (DX), Y5
+	VMOVUPS (BX), Y6
+	VMULPS  Y3, Y4, Y7
+	VADDPS  Y7, Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VMULPS  Y6, Y1, Y7
+	VSUBPS  Y7, Y5, Y5
+	VMULPS  Y5, Y0, Y7
+	VMULPS  Y6, Y2, Y6
+	VSUBPS  Y6, Y7, Y6
+	VXORPS  c80000000<>+0(SB), Y6, Y6
+	VSUBPS  Y6, Y4, Y4
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y4
+	VMASKMOVPS (CX), Y4, Y5
+	VMASKMOVPS (DX), Y4, Y6
+	VMASKMOVPS (BX), Y4, Y4
+	VMULPS     Y3, Y5, Y3
+	VADDPS     Y3, Y4, Y3
+	VMULPS     Y6, Y0, Y4
+	VMULPS     Y3, Y1, Y1
+	VSUBPS     Y1, Y4, Y1
+	VMULPS     Y1, Y0, Y0
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y0, Y0
+	VXORPS     c80000000<>+0(SB), Y0, Y0
+	VSUBPS     Y0, Y5, Y0
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS Y0, Y2, (CX)
+	VMASKMOVPS Y1, Y2, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func velocityAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+// Requires: AVX
+TEXT ·velocityAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         v+32(FP), DX
+	MOVQ         grad+40(FP), BX
+	VBROADCASTSS mu+8(FP), Y0
+	VBROADCASTSS fresh+12(FP), Y1
+	VBROADCASTSS rate+16(FP), Y2
+	VBROADCASTSS lambda+20(FP), Y3
+
+eight:
+	CMPQ    AX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y4
+	VMOVUPS (DX), Y5
+	VMOVUPS (BX), Y6
+	VMULPS  Y3, Y4, Y7
+	VADDPS  Y7, Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VMULPS  Y6, Y1, Y6
+	VADDPS  Y6, Y5, Y5
+	VMULPS  Y5, Y2, Y6
+	VSUBPS  Y6, Y4, Y4
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y4
+	VMASKMOVPS (CX), Y4, Y5
+	VMASKMOVPS (DX), Y4, Y6
+	VMASKMOVPS (BX), Y4, Y4
+	VMULPS     Y3, Y5, Y3
+	VADDPS     Y3, Y4, Y3
+	VMULPS     Y6, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VADDPS     Y1, Y0, Y0
+	VMULPS     Y0, Y2, Y1
+	VSUBPS     Y1, Y5, Y1
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS Y1, Y2, (CX)
+	VMASKMOVPS Y0, Y2, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func velocityNesterovAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+// Requires: AVX
+TEXT ·velocityNesterovAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         w+24(FP), CX
+	MOVQ         v+32(FP), DX
+	MOVQ         grad+40(FP), BX
+	VBROADCASTSS mu+8(FP), Y0
+	VBROADCASTSS fresh+12(FP), Y1
+	VBROADCASTSS rate+16(FP), Y2
+	VBROADCASTSS lambda+20(FP), Y3
+
+eight:
+	CMPQ    AX, $0x08
+	JL      rest
+	VMOVUPS (CX), Y4
+	VMOVUPS (DX), Y5
+	VMOVUPS (BX), Y6
+	VMULPS  Y3, Y4, Y7
+	VADDPS  Y7, Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VMULPS  Y6, Y1, Y7
+	VADDPS  Y7, Y5, Y5
+	VMULPS  Y5, Y0, Y7
+	VADDPS  Y7, Y6, Y6
+	VMULPS  Y6, Y2, Y6
+	VSUBPS  Y6, Y4, Y4
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     eight
+
+rest:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       tailmask<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y4
+	VMASKMOVPS (CX), Y4, Y5
+	VMASKMOVPS (DX), Y4, Y6
+	VMASKMOVPS (BX), Y4, Y4
+	VMULPS     Y3, Y5, Y3
+	VADDPS     Y3, Y4, Y3
+	VMULPS     Y6, Y0, Y4
+	VMULPS     Y3, Y1, Y1
+	VADDPS     Y1, Y4, Y1
+	VMULPS     Y1, Y0, Y0
+	VADDPS     Y0, Y3, Y0
+	VMULPS     Y0, Y2, Y0
+	VSUBPS     Y0, Y5, Y0
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS Y0, Y2, (CX)
+	VMASKMOVPS Y1, Y2, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func adamAVX2(n int, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, rate float32, spread float32, eps float32, decay float32, shrink float32, w *float32, m *float32, s *float32, grad *float32)
+// Requires: AVX
+TEXT ·adamAVX2(SB), NOSPLIT, $0-80
+	MOVQ n+0(FP), AX
+	MOVQ w+48(FP), CX
+	MOVQ m+56(FP), DX
+	MOVQ s+64(FP), BX
+	MOVQ grad+72(FP), SI
+
+eight:
+	CMPQ         AX, $0x08
+	JL           rest
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (SI), Y3
+	VBROADCASTSS decay+36(FP), Y4
+	VMULPS       Y4, Y0, Y4
+	VADDPS       Y4, Y3, Y3
+	VBROADCASTSS beta1+8(FP), Y4
+	VMULPS       Y1, Y4, Y1
+	VBROADCASTSS fresh1+12(FP), Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS beta2+16(FP), Y4
+	VMULPS       Y2, Y4, Y2
+	VBROADCASTSS fresh2+20(FP), Y4
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y3, Y2, Y2
+	VSQRTPS      Y2, Y3
+	VBROADCASTSS spread+28(FP), Y4
+	VDIVPS       Y4, Y3, Y3
+	VBROADCASTSS eps+32(FP), Y4
+	VADDPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y1, Y4
+	VXORPS       Y5, Y5, Y5
+	VCMPPS       $0x00, Y5, Y3, Y3
+	VANDNPS      Y4, Y3, Y3
+	VBROADCASTSS shrink+40(FP), Y4
+	VMULPS       Y0, Y4, Y0
+	VBROADCASTSS rate+24(FP), Y4
+	VMULPS       Y3, Y4, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      Y2, (BX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JMP          eight
+
+rest:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         tailmask<>+0(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVUPS      32(DI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMASKMOVPS   (BX), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y0
+	VBROADCASTSS decay+36(FP), Y4
+	VMULPS       Y4, Y1, Y4
+	VADDPS       Y4, Y0, Y0
+	VBROADCASTSS beta1+8(FP), Y4
+	VMULPS       Y2, Y4, Y2
+	VBROADCASTSS fresh1+12(FP), Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VBROADCASTSS beta2+16(FP), Y4
+	VMULPS       Y3, Y4, Y3
+	VBROADCASTSS fresh2+20(FP), Y4
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y0, Y4, Y0
+	VADDPS       Y0, Y3, Y0
+	VSQRTPS      Y0, Y3
+	VBROADCASTSS spread+28(FP), Y4
+	VDIVPS       Y4, Y3, Y3
+	VBROADCASTSS eps+32(FP), Y4
+	VADDPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y2, Y4
+	VXORPS       Y5, Y5, Y5
+	VCMPPS       $0x00, Y5, Y3, Y3
+	VANDNPS      Y4, Y3, Y3
+	VBROADCASTSS shrink+40(FP), Y4
+	VMULPS       Y1, Y4, Y1
+	VBROADCASTSS rate+24(FP), Y4
+	VMULPS       Y3, Y4, Y3
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      32(DI), Y3
+	VMASKMOVPS   Y1, Y3, (CX)
+	VMASKMOVPS   Y2, Y3, (DX)
+	VMASKMOVPS   Y0, Y3, (BX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rmspropAVX2(n int, rho float32, fresh float32, rate float32, eps float32, inside float32, decay float32, w *float32, s *float32, grad *float32)
+// Requires: AVX
+TEXT ·rmspropAVX2(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ w+32(FP), CX
+	MOVQ s+40(FP), DX
+	MOVQ grad+48(FP), BX
+
+eight:
+	CMPQ         AX, $0x08
+	JL           rest
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VBROADCASTSS decay+28(FP), Y3
+	VMULPS       Y3, Y0, Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS rho+8(FP), Y3
+	VMULPS       Y1, Y3, Y1
+	VBROADCASTSS fresh+12(FP), Y3
+	VMULPS       Y2, Y2, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VBROADCASTSS inside+24(FP), Y3
+	VADDPS       Y3, Y1, Y3
+	VSQRTPS      Y3, Y3
+	VBROADCASTSS eps+20(FP), Y4
+	VADDPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VANDNPS      Y2, Y3, Y2
+	VBROADCASTSS rate+16(FP), Y3
+	VMULPS       Y2, Y3, Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	SUBQ         $0x08, AX
+	JMP          eight
+
+rest:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         tailmask<>+0(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVUPS      32(SI), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMASKMOVPS   (BX), Y0, Y0
+	VBROADCASTSS decay+28(FP), Y3
+	VMULPS       Y3, Y1, Y3
+	VADDPS       Y3, Y0, Y0
+	VBROADCASTSS rho+8(FP), Y3
+	VMULPS       Y2, Y3, Y2
+	VBROADCASTSS fresh+12(FP), Y3
+	VMULPS       Y0, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VBROADCASTSS inside+24(FP), Y3
+	VADDPS       Y3, Y2, Y3
+	VSQRTPS      Y3, Y3
+	VBROADCASTSS eps+20(FP), Y4
+	VADDPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y0, Y0
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VANDNPS      Y0, Y3, Y0
+	VBROADCASTSS rate+16(FP), Y3
+	VMULPS       Y0, Y3, Y0
+	VSUBPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y1
+	VMASKMOVPS   Y0, Y1, (CX)
+	VMASKMOVPS   Y2, Y1, (DX)
 
 done:
 	VZEROUPPER

@@ -109,3 +109,43 @@ func scaleBytesSlice(scale float32, dst []float32, src []uint8) {
 	}
 	scaleBytesGo(scale, dst, src)
 }
+
+func descendSlice(w, g []float32, rate, decay float32) {
+	if level == plain {
+		descendGo(w, g, rate, decay)
+		return
+	}
+	descendAVX2(len(w), rate, decay, first(w), first(g))
+}
+
+func momentumSlice(form Form, w, v, g []float32, mu, fresh, rate, decay float32) {
+	n, pw, pv, pg := len(w), first(w), first(v), first(g)
+	switch {
+	case level == plain || form < HeavyBall || form > VelocityNesterov:
+		momentumGo(form, w, v, g, mu, fresh, rate, decay)
+	case form == HeavyBall:
+		heavyBallAVX2(n, mu, fresh, rate, decay, pw, pv, pg)
+	case form == HeavyBallNesterov:
+		heavyBallNesterovAVX2(n, mu, fresh, rate, decay, pw, pv, pg)
+	case form == Velocity:
+		velocityAVX2(n, mu, fresh, rate, decay, pw, pv, pg)
+	default:
+		velocityNesterovAVX2(n, mu, fresh, rate, decay, pw, pv, pg)
+	}
+}
+
+func adamSlice(w, m, s, g []float32, r *AdamRates[float32]) {
+	if level == plain {
+		adamGo(w, m, s, g, r)
+		return
+	}
+	adamAVX2(len(w), r.Beta1, r.Fresh1, r.Beta2, r.Fresh2, r.Rate, r.Spread, r.Eps, r.Decay, r.Shrink, first(w), first(m), first(s), first(g))
+}
+
+func rmspropSlice(w, s, g []float32, rho, fresh, rate, eps, inside, decay float32) {
+	if level == plain {
+		rmspropGo(w, s, g, rho, fresh, rate, eps, inside, decay)
+		return
+	}
+	rmspropAVX2(len(w), rho, fresh, rate, eps, inside, decay, first(w), first(s), first(g))
+}

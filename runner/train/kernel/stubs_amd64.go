@@ -33,11 +33,6 @@ func transposeAVX2(blocks int, src *float32, ss int, dst *float32, ds int)
 //go:noescape
 func expAVX2(n int, dst *float32, x *float32)
 
-// tanhAVX2 is tanhGo.
-//
-//go:noescape
-func tanhAVX2(n int, dst *float32, x *float32)
-
 // geluAVX2 is geluGo.
 //
 //go:noescape
@@ -48,10 +43,15 @@ func geluAVX2(n int, dst *float32, x *float32)
 //go:noescape
 func reluAVX2(n int, dst *float32, x *float32)
 
+// tanhAVX2 is tanhGo.
+//
+//go:noescape
+func tanhAVX2(n int, dst *float32, x *float32)
+
 // geluBackAVX2 is geluBackGo.
 //
 //go:noescape
-func geluBackAVX2(n int, dx *float32, dy *float32, x *float32)
+func geluBackAVX2(n int, dx *float32, dy *float32, y *float32)
 
 // reluBackAVX2 is reluBackGo.
 //
@@ -68,15 +68,50 @@ func tanhBackAVX2(n int, dx *float32, dy *float32, y *float32)
 //go:noescape
 func axpyAVX2(n int, alpha float32, y *float32, x *float32)
 
-// scaleAVX2 sets y to alpha times y.
+// scaleAVX2 is scaleGo.
 //
 //go:noescape
-func scaleAVX2(n int, alpha float32, y *float32)
+func scaleAVX2(n int, alpha float32, x *float32)
 
-// mulAVX2 multiplies y by x.
+// mulAVX2 is mulGo.
 //
 //go:noescape
 func mulAVX2(n int, y *float32, x *float32)
+
+// descendAVX2 is descendGo.
+//
+//go:noescape
+func descendAVX2(n int, rate float32, lambda float32, w *float32, grad *float32)
+
+// heavyBallAVX2 is that form of momentumGo.
+//
+//go:noescape
+func heavyBallAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+
+// heavyBallNesterovAVX2 is that form of momentumGo.
+//
+//go:noescape
+func heavyBallNesterovAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+
+// velocityAVX2 is that form of momentumGo.
+//
+//go:noescape
+func velocityAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+
+// velocityNesterovAVX2 is that form of momentumGo.
+//
+//go:noescape
+func velocityNesterovAVX2(n int, mu float32, fresh float32, rate float32, lambda float32, w *float32, v *float32, grad *float32)
+
+// adamAVX2 is adamGo.
+//
+//go:noescape
+func adamAVX2(n int, beta1 float32, fresh1 float32, beta2 float32, fresh2 float32, rate float32, spread float32, eps float32, decay float32, shrink float32, w *float32, m *float32, s *float32, grad *float32)
+
+// rmspropAVX2 is rmspropGo.
+//
+//go:noescape
+func rmspropAVX2(n int, rho float32, fresh float32, rate float32, eps float32, inside float32, decay float32, w *float32, s *float32, grad *float32)
 
 // dotAVX2 adds the products of 16·blocks floats to the lanes s.
 //

@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -36,6 +39,7 @@ func most(a y, b Op) y  { return binary(VMAXPS, a, b) }
 
 // The predicates of VCMPPS.
 const (
+	equal     = 0
 	unordered = 3
 	less      = 1  // signalling, as no flag is read
 	greater   = 14 // likewise
@@ -160,42 +164,49 @@ func geluSlope(x y) y {
 	return orNaN(x, add(phi, mul(c, mul(e, number(0.39894228040143267793994605993438)))))
 }
 
-// loop writes a function of n floats: body for 8 at a time, then for the rest
-// under a mask. The arguments are pointers; the first is where results go, and
-// is read as well if body has one vector per argument.
-func loop(name, doc string, args []string, scalar bool, reads int, body func(alpha y, v []y) y) {
+// A function is a loop over n floats: body for 8 at a time, then for the rest
+// under a mask.
+type function struct {
+	name, doc string
+	scalars   []string // arguments that are one number
+	args      []string // arguments that are pointers
+	reads     int      // the last so many are read, for body's v
+	body      func(k []scalar, v []y) []y
+}
+
+// A scalar gives 8 copies of a number.
+type scalar func() y
+
+// emit writes the function. What body returns goes to the first arguments.
+func (f function) emit() {
 	sig := "func(n int"
-	if scalar {
-		sig += ", alpha float32"
+	for _, s := range f.scalars {
+		sig += ", " + s + " float32"
 	}
-	for _, a := range args {
+	for _, a := range f.args {
 		sig += ", " + a + " *float32"
 	}
-	TEXT(name, NOSPLIT, sig+")")
+	TEXT(f.name, NOSPLIT, sig+")")
 	Pragma("noescape")
-	Doc(strings.Split(doc, "\n")...)
+	Doc(strings.Split(f.doc, "\n")...)
 	n := Load(Param("n"), GP64())
-	var alpha y
-	if scalar {
-		x := XMM()
-		Load(Param("alpha"), x)
-		alpha = YMM()
-		VBROADCASTSS(x, alpha)
-	}
-	p := make([]reg.Register, len(args))
-	for i, a := range args {
+	p := make([]reg.Register, len(f.args))
+	for i, a := range f.args {
 		p[i] = Load(Param(a), GP64())
 	}
-	source := p[len(args)-reads:]
+	k := f.broadcasts()
+	source := p[len(p)-f.reads:]
+	v := make([]y, f.reads)
 	Label("eight")
 	CMPQ(n, Imm(8))
 	JL(LabelRef("rest"))
-	v := make([]y, reads)
 	for i := range v {
 		v[i] = YMM()
 		VMOVUPS(Mem{Base: source[i]}, v[i])
 	}
-	VMOVUPS(body(alpha, v), Mem{Base: p[0]})
+	for i, r := range f.body(k, v) {
+		VMOVUPS(r, Mem{Base: p[i]})
+	}
 	for _, r := range p {
 		ADDQ(Imm(32), r)
 	}
@@ -208,16 +219,48 @@ func loop(name, doc string, args []string, scalar bool, reads int, body func(alp
 	LEAQ(tailMask, table)
 	SHLQ(Imm(2), n)
 	SUBQ(n, table)
-	mask := YMM()
-	VMOVUPS(Mem{Base: table, Disp: 32}, mask)
-	for i := range v {
-		v[i] = YMM()
-		VMASKMOVPS(Mem{Base: source[i]}, mask, v[i])
+	under := func(do func(mask y)) { // the mask is in a register where it is used only
+		mask := YMM()
+		VMOVUPS(Mem{Base: table, Disp: 32}, mask)
+		do(mask)
 	}
-	VMASKMOVPS(body(alpha, v), mask, Mem{Base: p[0]})
+	under(func(mask y) {
+		for i := range v {
+			v[i] = YMM()
+			VMASKMOVPS(Mem{Base: source[i]}, mask, v[i])
+		}
+	})
+	results := f.body(k, v)
+	under(func(mask y) {
+		for i, r := range results {
+			VMASKMOVPS(r, mask, Mem{Base: p[i]})
+		}
+	})
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// broadcasts prepares the scalars: few in registers, many where they are used.
+func (f function) broadcasts() []scalar {
+	k := make([]scalar, len(f.scalars))
+	for i, s := range f.scalars {
+		load := func() y {
+			b, err := Param(s).Resolve()
+			if err != nil {
+				panic(err)
+			}
+			r := YMM()
+			VBROADCASTSS(b.Addr, r)
+			return r
+		}
+		k[i] = load
+		if len(k) <= 4 {
+			r := load()
+			k[i] = func() y { return r }
+		}
+	}
+	return k
 }
 
 // tailMask is 8 times all ones, then 8 zeros.
@@ -232,31 +275,147 @@ func elementwise() {
 		}
 		DATA(4*i, U32(b))
 	}
-	one := func(f func(y) y) func(y, []y) y { return func(_ y, v []y) y { return f(v[0]) } }
-	zero := func() y { z := YMM(); VXORPS(z, z, z); return z }
+	functions()
+	steps()
+}
 
-	loop("expAVX2", "expAVX2 is expGo.", []string{"dst", "x"}, false, 1, func(_ y, v []y) y { return orNaN(v[0], exp(v[0])) })
-	loop("tanhAVX2", "tanhAVX2 is tanhGo.", []string{"dst", "x"}, false, 1, one(tanh))
-	loop("geluAVX2", "geluAVX2 is geluGo.", []string{"dst", "x"}, false, 1, one(gelu))
-	loop("reluAVX2", "reluAVX2 is reluGo.", []string{"dst", "x"}, false, 1, one(func(x y) y { return most(zero(), x) }))
+func zero() y {
+	z := YMM()
+	VXORPS(z, z, z)
+	return z
+}
 
-	loop("geluBackAVX2", "geluBackAVX2 is geluBackGo.", []string{"dx", "dy", "x"}, false, 2,
-		func(_ y, v []y) y { return mul(v[0], geluSlope(v[1])) })
-	loop("reluBackAVX2", "reluBackAVX2 is reluBackGo.", []string{"dx", "dy", "y"}, false, 2,
-		func(_ y, v []y) y { return and(v[0], compare(greater, v[1], zero())) })
-	loop("tanhBackAVX2", "tanhBackAVX2 is tanhBackGo.", []string{"dx", "dy", "y"}, false, 2,
-		func(_ y, v []y) y {
-			o := YMM()
-			VMOVUPS(number(1), o)
-			return mul(v[0], sub(o, mul(v[1], v[1])))
-		})
+func functions() {
+	for name, f := range ordered(map[string]func(y) y{
+		"exp":  func(x y) y { return orNaN(x, exp(x)) },
+		"gelu": gelu,
+		"relu": func(x y) y { return most(zero(), x) },
+		"tanh": tanh,
+	}) {
+		function{
+			name: name + "AVX2", doc: name + "AVX2 is " + name + "Go.",
+			args: []string{"dst", "x"}, reads: 1,
+			body: func(_ []scalar, v []y) []y { return []y{f(v[0])} },
+		}.emit()
+	}
+	for name, f := range ordered(map[string]func(dy, x y) y{
+		"geluBack": func(dy, x y) y { return mul(dy, geluSlope(x)) },
+		"reluBack": func(dy, x y) y { return and(dy, compare(greater, x, zero())) },
+		"tanhBack": func(dy, x y) y { return mul(dy, sub(load(number(1)), mul(x, x))) },
+	}) {
+		function{
+			name: name + "AVX2", doc: name + "AVX2 is " + name + "Go.",
+			args: []string{"dx", "dy", "y"}, reads: 2,
+			body: func(_ []scalar, v []y) []y { return []y{f(v[0], v[1])} },
+		}.emit()
+	}
+	function{
+		name: "axpyAVX2", doc: "axpyAVX2 is axpyGo.",
+		scalars: []string{"alpha"}, args: []string{"y", "x"}, reads: 2,
+		body: func(k []scalar, v []y) []y { return []y{add(v[0], mul(v[1], k[0]()))} },
+	}.emit()
+	function{
+		name: "scaleAVX2", doc: "scaleAVX2 is scaleGo.",
+		scalars: []string{"alpha"}, args: []string{"x"}, reads: 1,
+		body: func(k []scalar, v []y) []y { return []y{mul(v[0], k[0]())} },
+	}.emit()
+	function{
+		name: "mulAVX2", doc: "mulAVX2 is mulGo.",
+		args: []string{"y", "x"}, reads: 2,
+		body: func(_ []scalar, v []y) []y { return []y{mul(v[0], v[1])} },
+	}.emit()
+}
 
-	loop("axpyAVX2", "axpyAVX2 is axpyGo.", []string{"y", "x"}, true, 2,
-		func(alpha y, v []y) y { return add(v[0], mul(v[1], alpha)) })
-	loop("scaleAVX2", "scaleAVX2 sets y to alpha times y.", []string{"y"}, true, 1,
-		func(alpha y, v []y) y { return mul(v[0], alpha) })
-	loop("mulAVX2", "mulAVX2 multiplies y by x.", []string{"y", "x"}, false, 2,
-		func(_ y, v []y) y { return mul(v[0], v[1]) })
+// steps are the update rules.
+func steps() {
+	direction := func(g, w, lambda y) y { return add(g, mul(w, lambda)) }
+	function{
+		name: "descendAVX2", doc: "descendAVX2 is descendGo.",
+		scalars: []string{"rate", "lambda"}, args: []string{"w", "grad"}, reads: 2,
+		body: func(k []scalar, v []y) []y {
+			return []y{sub(v[0], mul(k[0](), direction(v[1], v[0], k[1]())))}
+		},
+	}.emit()
+	for name, f := range ordered(map[string]func(mu, fresh, rate, v, d y) (speed, down y){
+		"heavyBall": func(mu, fresh, _, v, d y) (y, y) {
+			v = sub(mul(mu, v), mul(fresh, d))
+			return v, xor(v, bits(signBit))
+		},
+		"heavyBallNesterov": func(mu, fresh, rate, v, d y) (y, y) {
+			v = sub(mul(mu, v), mul(fresh, d))
+			return v, xor(sub(mul(mu, v), mul(rate, d)), bits(signBit))
+		},
+		"velocity": func(mu, fresh, rate, v, d y) (y, y) {
+			v = add(mul(mu, v), mul(fresh, d))
+			return v, mul(rate, v)
+		},
+		"velocityNesterov": func(mu, fresh, rate, v, d y) (y, y) {
+			v = add(mul(mu, v), mul(fresh, d))
+			return v, mul(rate, add(d, mul(mu, v)))
+		},
+	}) {
+		function{
+			name: name + "AVX2", doc: name + "AVX2 is that form of momentumGo.",
+			scalars: []string{"mu", "fresh", "rate", "lambda"}, args: []string{"w", "v", "grad"}, reads: 3,
+			body: func(k []scalar, v []y) []y {
+				speed, down := f(k[0](), k[1](), k[2](), v[1], direction(v[2], v[0], k[3]()))
+				return []y{sub(v[0], down), speed}
+			},
+		}.emit()
+	}
+	function{
+		name: "adamAVX2", doc: "adamAVX2 is adamGo.",
+		scalars: []string{"beta1", "fresh1", "beta2", "fresh2", "rate", "spread", "eps", "decay", "shrink"},
+		args:    []string{"w", "m", "s", "grad"}, reads: 4,
+		body: func(k []scalar, v []y) []y {
+			d := direction(v[3], v[0], k[7]())
+			m := add(mul(k[0](), v[1]), mul(k[1](), d))
+			s := add(mul(k[2](), v[2]), mul(k[3](), mul(d, d)))
+			u := ratio(m, add(div(root(s), k[5]()), k[6]()))
+			return []y{sub(mul(k[8](), v[0]), mul(k[4](), u)), m, s}
+		},
+	}.emit()
+	function{
+		name: "rmspropAVX2", doc: "rmspropAVX2 is rmspropGo.",
+		scalars: []string{"rho", "fresh", "rate", "eps", "inside", "decay"},
+		args:    []string{"w", "s", "grad"}, reads: 3,
+		body: func(k []scalar, v []y) []y {
+			d := direction(v[2], v[0], k[5]())
+			s := add(mul(k[0](), v[1]), mul(k[1](), mul(d, d)))
+			u := ratio(d, add(root(add(s, k[4]())), k[3]()))
+			return []y{sub(v[0], mul(k[2](), u)), s}
+		},
+	}.emit()
+}
+
+func load(m Op) y {
+	r := YMM()
+	VMOVUPS(m, r)
+	return r
+}
+
+func root(x y) y {
+	r := YMM()
+	VSQRTPS(x, r)
+	return r
+}
+
+// ratio is a/b, and 0 where b is 0.
+func ratio(a, b y) y {
+	r := YMM()
+	VANDNPS(div(a, b), compare(equal, b, zero()), r)
+	return r
+}
+
+// ordered ranges over a map by its keys, so that the output is always the same.
+func ordered[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 // dotAVX2 has sixteen lanes of float64 in four registers.
