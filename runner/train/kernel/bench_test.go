@@ -55,10 +55,10 @@ func BenchmarkPeak(b *testing.B) {
 func BenchmarkGemm(b *testing.B) {
 	shapes := []shape{
 		{m: 128, k: 784, n: 256}, {m: 784, k: 128, n: 256, ta: true}, // hidden layer of 256 on MNIST
+		{m: 128, k: 784, n: 256, tb: true}, {m: 256, k: 128, n: 784, ta: true}, // the same, weights transposed
 		{m: 128, k: 784, n: 10}, {m: 784, k: 128, n: 10, ta: true}, // softmax on MNIST
 		{m: 128, k: 784, n: 10, tb: true}, {m: 10, k: 128, n: 784, ta: true}, // the same, weights transposed
-		{m: 128, k: 256, n: 128}, {m: 256, k: 128, n: 128, ta: true}, {m: 128, k: 128, n: 256, tb: true},
-		{m: 128, k: 128, n: 10}, {m: 128, k: 128, n: 10, ta: true}, {m: 128, k: 10, n: 128, tb: true},
+		{m: 128, k: 128, n: 256}, {m: 128, k: 10, n: 128}, // gradients of hidden layers
 		{m: 128, k: 784, n: 320}, {m: 784, k: 128, n: 320, ta: true}, // 32 fused softmax trials
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -93,4 +93,46 @@ func bestOf(b *testing.B, f func()) float64 {
 	}
 	b.ReportMetric(best, "best-ns")
 	return best
+}
+
+// What stands beside the products in a training step on MNIST.
+func BenchmarkLoops(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	const rows, in, out = 128, 784, 10
+	x, y, loss := normals[float32](rng, rows*in), make([]float32, rows*in), make([]float64, rows)
+	u8, index, label := make([]uint8, 1000*in), make([]int32, rows), make([]int32, rows)
+	for i := range index {
+		index[i], label[i] = int32(rng.IntN(1000)), int32(rng.IntN(out))
+	}
+	wide := make([]float32, in)
+	z := normals[float32](rng, rows*out)
+	h := x[:rows*256]
+	loops := []struct {
+		name string
+		f    func()
+	}{
+		{"gather rows=128 n=784", func() { GatherU8(y, in, u8, in, index, in, []float32{1.0 / 255}, nil) }},
+		{"gather and standardise", func() { GatherU8(y, in, u8, in, index, in, wide, wide) }},
+		{"softmax rows=128 n=10", func() { copy(y, z); SoftmaxCE(y, out, rows, out, label, 0, 1, loss) }},
+		{"softmax smoothed", func() { copy(y, z); SoftmaxCE(y, out, rows, out, label, 0.1, 1, loss) }},
+		{"set bias rows=128 n=256", func() { SetRows(y, 256, rows, 256, wide[:256]) }},
+		{"sum rows=128 n=256", func() { SumRows(wide[:256], h, 256, rows, 256, false) }},
+		{"sum rows=128 n=10", func() { SumRows(wide[:out], h, out, rows, out, false) }},
+		{"relu n=32768", func() { ReLU(y[:len(h)], h) }},
+		{"relu backward n=32768", func() { ReLUBackward(y[:len(h)], h, h) }},
+		{"tanh n=32768", func() { Tanh(y[:len(h)], h) }},
+		{"gelu n=32768", func() { GELU(y[:len(h)], h) }},
+		{"gelu backward n=32768", func() { GELUBackward(y[:len(h)], h, h) }},
+		{"exp n=32768", func() { Exp(y[:len(h)], h) }},
+		{"norm n=100352", func() { SumSquares(x) }},
+		{"finite n=100352", func() { Finite(x) }},
+	}
+	for _, l := range Levels() {
+		for _, p := range loops {
+			b.Run("level="+l+"/"+p.name, func(b *testing.B) {
+				use(b, l)
+				bestOf(b, p.f)
+			})
+		}
+	}
 }
