@@ -102,12 +102,13 @@ func TestSparseWhereSmaller(t *testing.T) {
 func TestLIBSVMErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "# nothing\n", "x.svm: no rows"},
+		{"labels only", "1\n0\n", "x.svm: no features; want index:value"},
 		{"no colon", "1 1:2\n0 3\n", `x.svm:2: "3": want index:value`},
 		{"qid", "1 qid:1 1:2\n", `x.svm:1: "qid:1": want index:value`},
 		{"negative index", "1 -1:2\n", `want index:value with a whole number >= 0`},
 		{"order", "1 2:1 1:1\n", `x.svm:1: "1:1": want indices in ascending order, here above 2`},
 		{"twice", "1 2:1 2:1\n", "want indices in ascending order"},
-		{"huge index", "1 16777216:1\n", "want an index below 16777216"},
+		{"huge index", "1 4194304:1\n", "want an index below 4194304"},
 		{"index out of int64", "1 99999999999999999999:1\n", "want index:value"},
 		{"no value", "1 1:\n", "want a finite number for the value"},
 		{"NaN", "1 1:nan\n", "want a finite number for the value"},
