@@ -92,7 +92,9 @@ func (c *csvFile) next() ([]string, error) {
 	}
 	c.line, _ = c.csv.FieldPos(0)
 	for i, s := range cells {
-		cells[i] = strings.TrimRight(s, " \r")
+		if n := len(s); n > 0 && (s[n-1] == ' ' || s[n-1] == '\r') {
+			cells[i] = strings.TrimRight(s, " \r")
+		}
 	}
 	return cells, nil
 }

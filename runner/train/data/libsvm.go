@@ -147,8 +147,12 @@ func (t *table) settle(wide bool) {
 	for j := range min(t.cols, maxColumns) {
 		t.columns = append(t.columns, column{name: strconv.Itoa(j + first)})
 	}
-	if d := t.dense(wide); d != nil && d.bytes() <= t.bytes() {
-		t.matrix = *d
+	size := int64(4)
+	if wide {
+		size = 8
+	}
+	if int64(t.rows)*int64(t.cols)*size <= t.bytes() {
+		t.matrix = *t.dense(wide)
 	}
 }
 
