@@ -46,7 +46,12 @@ func floats(rows, cols int) string {
 // 64 trials with seeds, splits and scalings of their own share one copy of
 // 60,000 × 784 bytes: each adds its row numbers and 784 scales and shifts.
 func TestMemoryOf64Trials(t *testing.T) {
-	src := &Source{Dirs: []string{write(t, digits(60_000))}}
+	px := bytes.Repeat([]byte("pixel"), 60_000*784/5)
+	src := &Source{Dirs: []string{write(t, map[string]string{
+		"train-images-idx3-ubyte": string(idx(magicImages, []uint32{60_000, 28, 28}, px...)),
+		"train-labels-idx1-ubyte": string(idx(magicLabels, []uint32{60_000}, make([]byte, 60_000)...)),
+	})}}
+	px = nil
 	heap := func() float64 {
 		var m runtime.MemStats
 		runtime.GC()
