@@ -28,7 +28,7 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"gp":     gp.New,
 	"cmaes":  cmaes.New,
 	"nsga2":  nsga2.New,
-	"auto":   nil, // W&B's bayes
+	"auto":   newAuto, // W&B's bayes
 }
 
 // order is that in which the methods are named to users.
