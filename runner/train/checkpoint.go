@@ -37,7 +37,7 @@ func (r *run) save() error {
 		return nil
 	}
 	d, c := r.model.Features, r.model.Classes
-	v := r.rule.State()
+	v := r.velocity()
 	history := make([]float64, 0, columns*len(r.history))
 	for _, m := range r.history {
 		history = append(history, m[:]...)
@@ -60,6 +60,14 @@ func (r *run) save() error {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	return nil
+}
+
+// velocity is the momentum vector, zeros without momentum.
+func (r *run) velocity() []float64 {
+	if _, slots := r.rule.State(); len(slots) > 0 {
+		return slots[0].Data
+	}
+	return make([]float64, r.model.Len())
 }
 
 // resume takes the state from the checkpoint, if there is one. It changes
@@ -122,7 +130,12 @@ func (r *run) restore(b []byte) error {
 	}
 	r.epoch, r.step = int(epoch), step
 	r.w = append(transpose(part[0], d), part[1]...)
-	r.rule.Restore(append(transpose(part[2], d), part[3]...))
+	if _, slots := r.rule.State(); len(slots) > 0 {
+		slots[0].Data = append(transpose(part[2], d), part[3]...)
+		if err := r.rule.Restore(step, slots); err != nil {
+			return err
+		}
+	}
 	r.history = make([]row, kept)
 	for i := range r.history {
 		copy(r.history[i][:], history[columns*i:])

@@ -74,8 +74,8 @@ type run struct {
 	train, val int // examples 0 … train-1 are trained on, the next val validate
 	model      *model.Softmax
 	w, g       []float64
-	rule       optim.Momentum
-	rate       optim.InverseTime
+	rule       *optim.Optimizer[float64]
+	rate       optim.Schedule
 	order      []int
 
 	epoch   int   // epochs done
@@ -142,8 +142,8 @@ func newRun(c Config, hooks Hooks) (*run, error) {
 	}
 	r.model = model.NewSoftmax(set.Features, set.Classes)
 	r.w, r.g = make([]float64, r.model.Len()), make([]float64, r.model.Len())
-	r.rule = optim.Momentum{Mu: c.Momentum, Velocity: c.Velocity, WeightDecay: c.WeightDecay}
-	r.rate = optim.InverseTime{Eta0: c.LR, Alpha: c.Decay}
+	r.rule = optim.New[float64](optim.Rule{Momentum: c.Momentum, Velocity: c.Velocity, WeightDecay: c.WeightDecay}, r.model.Len())
+	r.rate = optim.Schedule{Eta0: c.LR, Alpha: c.Decay}
 	r.order = make([]int, r.train)
 	return r, nil
 }

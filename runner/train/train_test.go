@@ -285,7 +285,7 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.restore(b); err == nil && (len(r.w) != r.model.Len() || len(r.rule.State()) != r.model.Len()) {
+		if err := r.restore(b); err == nil && (len(r.w) != r.model.Len() || len(r.velocity()) != r.model.Len()) {
 			t.Fatalf("restored %d weights, want %d", len(r.w), r.model.Len())
 		}
 	})
