@@ -1,0 +1,16 @@
+package kernel
+
+// The loops of float32 where there is no assembly.
+
+func gemm32(p product)                        { gemmGo(p) }
+func expSlice(dst, x []float32)               { expGo(dst, x) }
+func reluSlice(dst, x []float32)              { reluGo(dst, x) }
+func reluBackSlice(dx, dy, y []float32)       { reluBackGo(dx, dy, y) }
+func tanhSlice(dst, x []float32)              { tanhGo(dst, x) }
+func tanhBackSlice(dx, dy, y []float32)       { tanhBackGo(dx, dy, y) }
+func geluSlice(dst, x []float32)              { geluGo(dst, x) }
+func geluBackSlice(dx, dy, x []float32)       { geluBackGo(dx, dy, x) }
+func axpySlice(alpha float32, x, y []float32) { axpyGo(alpha, x, y) }
+func scaleSlice(alpha float32, x []float32)   { scaleGo(alpha, x) }
+func dotSlice(x, y []float32) float64         { return dotGo(x, y) }
+func convertSlice(dst []float32, src []uint8) { convertGo(dst, src) }
