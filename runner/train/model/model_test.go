@@ -49,7 +49,7 @@ func TestLog(t *testing.T) {
 }
 
 // random returns a model with weights of size s, and an example with a label.
-func random(rng *rand.Rand, d, c int, s float64) (m *Softmax, w []float64, x Example, y int) {
+func randomModel(rng *rand.Rand, d, c int, s float64) (m *Softmax, w []float64, x Example, y int) {
 	m = NewSoftmax(d, c)
 	w = make([]float64, m.Len())
 	for i := range w {
@@ -66,11 +66,11 @@ func random(rng *rand.Rand, d, c int, s float64) (m *Softmax, w []float64, x Exa
 
 // The gradient is that of finite differences: central ones with h = 1e-5 err by
 // h²/6 times a third derivative below 1, and by rounding, 1e-16/h.
-func TestGradientIsThatOfFiniteDifferences(t *testing.T) {
+func TestExampleGradientIsThatOfFiniteDifferences(t *testing.T) {
 	for _, c := range []int{2, 3, 10} {
 		for seed := range uint64(5) {
 			rng := rand.New(rand.NewPCG(seed, uint64(c)))
-			m, w, x, y := random(rng, 12, c, 0.5)
+			m, w, x, y := randomModel(rng, 12, c, 0.5)
 			g := make([]float64, m.Len())
 			const scale, h = 0.25, 1e-5
 			loss, right := m.Gradient(w, g, x, y, scale)
@@ -108,7 +108,7 @@ func TestSoftmaxAtZero(t *testing.T) {
 // The loops for ten classes have the bits of the plain ones.
 func TestTenClassesHaveTheBitsOfThePlainLoop(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
-	m, w, x, y := random(rng, 50, 10, 1)
+	m, w, x, y := randomModel(rng, 50, 10, 1)
 	g := make([]float64, m.Len())
 	m.Gradient(w, g, x, y, 1.0/3)
 	want, z := make([]float64, m.Len()), make([]float64, 10)
@@ -163,7 +163,7 @@ func TestLossOfExtremeWeights(t *testing.T) {
 }
 
 func BenchmarkGradient(b *testing.B) {
-	m, w, x, y := random(rand.New(rand.NewPCG(1, 1)), 784, 10, 0.1)
+	m, w, x, y := randomModel(rand.New(rand.NewPCG(1, 1)), 784, 10, 0.1)
 	g := make([]float64, m.Len())
 	b.ReportAllocs()
 	for b.Loop() {
