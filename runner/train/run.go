@@ -70,7 +70,7 @@ type run struct {
 	Config
 	hooks Hooks
 
-	set        *data.Set
+	set        *data.Legacy
 	train, val int // examples 0 … train-1 are trained on, the next val validate
 	model      *model.Softmax
 	w, g       []float64
