@@ -115,9 +115,14 @@ func (s *Set) Image() (h, w int, ok bool) { return s.t.h, s.t.w, s.t.h > 0 }
 // mini-batch of n takes.
 func (s *Set) CheckBatch(n int) error {
 	if n < 1 || n > len(s.Train) {
-		return fmt.Errorf("data %s: batch_size %d; want 1 to %d, the number of training examples", s.Name, n, len(s.Train))
+		return wantf(s, "batch_size %d; want 1 to %d, the number of training examples", n, len(s.Train))
 	}
 	return nil
+}
+
+// wantf is an error about the use of s.
+func wantf(s *Set, format string, args ...any) error {
+	return fmt.Errorf("data %s: %w", s.Name, fmt.Errorf(format, args...))
 }
 
 // Bytes is the memory that the set's rows, labels and parts take. Sets that
