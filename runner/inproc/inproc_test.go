@@ -128,7 +128,7 @@ func TestTrialEnds(t *testing.T) {
 		t.Fatalf("got %d updates want one per epoch", len(list))
 	}
 	for i, u := range list {
-		if len(u.Reports) != 7 || u.Reports[0].Step != int64(i+1) || u.Mark == "" || u.Reports[0].At == 0 {
+		if len(u.Reports) != 9 || u.Reports[0].Step != int64(i+1) || u.Mark == "" || u.Reports[0].At == 0 {
 			t.Errorf("update %d: got %+v", i, u)
 		}
 	}
@@ -173,7 +173,7 @@ func TestNumbersDoNotDependOnNeighbours(t *testing.T) {
 		}
 	}
 	one, two := figures(got[jobs[0].Name]), figures(got[jobs[1].Name])
-	if len(one) != 18 || !reflect.DeepEqual(one, two) {
+	if len(one) != 24 || !reflect.DeepEqual(one, two) {
 		t.Errorf("trials differ:\n%q\n%q", one, two)
 	}
 	var out bytes.Buffer

@@ -1,0 +1,145 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/trawl-sweep/trawl/runner/train/ckpt"
+	"github.com/trawl-sweep/trawl/runner/train/model"
+)
+
+// load takes the weights of init_from: each tensor by its name, else by order
+// and shape (see ckpt.Match). A last layer that does not fit begins anew; any
+// other difference is an error.
+func (r *run[T]) load() error {
+	path, err := r.find(r.InitFrom)
+	if err != nil {
+		return err
+	}
+	f, err := ckpt.Load(path)
+	if err != nil {
+		return err
+	}
+	pairs, how, err := r.match(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var said []string
+	for i, l := range r.net.Layers {
+		if 2*i >= len(pairs) {
+			said = append(said, fmt.Sprintf("the last layer, %d × %d, begins anew", l.Out, l.In))
+			break
+		}
+		for k, to := range [][]T{r.w[l.Weight:l.Bias], r.w[l.Bias:][:l.Out]} {
+			from := pairs[2*i+k].From
+			data, err := f.Float64s(from.Name, from.Shape...)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			round(to, data)
+			said = append(said, fmt.Sprintf("%s ← %s %v", pairs[2*i+k].Name, from.Name, from.Shape))
+		}
+		r.prune(l)
+	}
+	r.say(fmt.Sprintf("begun from %s, by %s: %s", path, how, strings.Join(said, ", ")))
+	return nil
+}
+
+// match finds the tensors for the layers, two for each, in order; for all of
+// them or for all but the last.
+func (r *run[T]) match(f ckpt.File) (pairs []ckpt.Pair, how string, err error) {
+	file := make([]ckpt.Info, len(f.Tensors))
+	for i, t := range f.Tensors {
+		file[i] = ckpt.Info{Name: t.Name, Shape: t.Shape}
+	}
+	var all []ckpt.Info
+	for i, l := range r.net.Layers {
+		all = append(all, ckpt.Info{Name: ckpt.Weight(i), Shape: []int{l.Out, l.In}}, ckpt.Info{Name: ckpt.Bias(i), Shape: []int{l.Out}})
+	}
+	body := all[:len(all)-2]
+	if r.NewHead {
+		all = body
+	}
+	if len(all) == 0 {
+		return nil, "", errors.New("new_head with a model of one layer; want a layer to take")
+	}
+	pairs, byName, err := ckpt.Match(all, file)
+	if err != nil && len(body) > 0 {
+		var second error
+		if pairs, byName, second = ckpt.Match(body, file); second == nil {
+			err = nil
+		}
+	}
+	if byName {
+		return pairs, "name", err
+	}
+	return pairs, "order and shape", err
+}
+
+// find returns the path of a checkpoint.
+func (r *run[T]) find(name string) (string, error) {
+	if r.hooks.Find != nil {
+		return r.hooks.Find(name)
+	}
+	return FindFile(name, r.hooks.Source.Dirs)
+}
+
+// prune makes the ⌊sparsity·n⌋ weights of a layer that are smallest in size 0,
+// for good; of equals those that come first.
+//
+// Han, Pool, Tran and Dally, Learning both weights and connections for efficient
+// neural networks, NIPS 2015.
+func (r *run[T]) prune(l model.Layer) {
+	n := l.In * l.Out
+	cut := int(float64(r.Sparsity) * float64(n))
+	if cut == 0 {
+		return
+	}
+	order := make([]int64, n)
+	for j := range order {
+		order[j] = int64(l.Weight + j)
+	}
+	sort.SliceStable(order, func(a, b int) bool {
+		return math.Abs(float64(r.w[order[a]])) < math.Abs(float64(r.w[order[b]]))
+	})
+	order = order[:cut]
+	slices.Sort(order)
+	for _, i := range order {
+		r.w[i] = 0
+	}
+	r.pruned = append(r.pruned, order...)
+}
+
+// FindFile returns the path of a checkpoint: name, below the first of dirs that
+// has it. The name of a folder means the best checkpoint in it.
+func FindFile(name string, dirs []string) (string, error) {
+	if filepath.IsAbs(name) || len(dirs) == 0 {
+		dirs = []string{""}
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return "", err
+		case !info.IsDir():
+			return path, nil
+		}
+		for _, file := range []string{BestName, filepath.Join("checkpoint", BestName)} {
+			if _, err := os.Stat(filepath.Join(path, file)); err == nil {
+				return filepath.Join(path, file), nil
+			}
+		}
+		return "", fmt.Errorf("%s: no %s in this folder", path, BestName)
+	}
+	return "", fmt.Errorf("no such file; want a checkpoint (.safetensors) below %v, SWEEP/N or SWEEP/best", dirs)
+}
