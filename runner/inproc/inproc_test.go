@@ -124,10 +124,13 @@ func TestTrialEnds(t *testing.T) {
 	if exit.Code != 0 || exit.Cause != "" || exit.Class != "" || exit.Message != "" {
 		t.Errorf("exit: got %+v want that of a success", exit)
 	}
-	if len(list) != 3 {
-		t.Fatalf("got %d updates want one per epoch", len(list))
+	if len(list) != 4 {
+		t.Fatalf("got %d updates want one per epoch and the hash of the weights", len(list))
 	}
-	for i, u := range list {
+	if n := list[3].Note; n == nil || n.What != "weights" || len(n.Text) != len("sha256:")+64 || n.Trial != 7 {
+		t.Errorf("the last update: got %+v want the hash of the weights", n)
+	}
+	for i, u := range list[:3] {
 		if len(u.Reports) != 9 || u.Reports[0].Step != int64(i+1) || u.Mark == "" || u.Reports[0].At == 0 {
 			t.Errorf("update %d: got %+v", i, u)
 		}
@@ -267,7 +270,7 @@ func TestUselessCheckpointIsBegunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, exit, _ := ended(t, b, j.Name)
-	if exit.Code != 0 || len(list) != 4 || list[0].Note == nil || list[0].Note.What != "checkpoint_lost" || list[0].Note.Trial != 7 {
+	if exit.Code != 0 || len(list) != 5 || list[0].Note == nil || list[0].Note.What != "checkpoint_lost" || list[0].Note.Trial != 7 {
 		t.Errorf("exit %+v; got %+v", exit, list)
 	}
 }

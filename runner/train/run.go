@@ -45,6 +45,8 @@ type Hooks struct {
 	// Find returns the path of the checkpoint that init_from names; without it
 	// the name is a path, looked for as data is.
 	Find func(name string) (path string, err error)
+
+	whole bool // init_from must fit to the last layer: it is evaluated
 }
 
 // A Result is how a run ended.

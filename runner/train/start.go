@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +14,9 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/runner/train/ckpt"
+	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/runner/train/model"
+	"github.com/trawl-sweep/trawl/sweep"
 )
 
 // load takes the weights of init_from: each tensor by its name, else by order
@@ -71,7 +75,7 @@ func (r *run[T]) match(f ckpt.File) (pairs []ckpt.Pair, how string, err error) {
 		return nil, "", errors.New("new_head with a model of one layer; want a layer to take")
 	}
 	pairs, byName, err := ckpt.Match(all, file)
-	if err != nil && len(body) > 0 {
+	if err != nil && len(body) > 0 && !r.hooks.whole {
 		var second error
 		if pairs, byName, second = ckpt.Match(body, file); second == nil {
 			err = nil
@@ -142,4 +146,79 @@ func FindFile(name string, dirs []string) (string, error) {
 		return "", fmt.Errorf("%s: no %s in this folder", path, BestName)
 	}
 	return "", fmt.Errorf("no such file; want a checkpoint (.safetensors) below %v, SWEEP/N or SWEEP/best", dirs)
+}
+
+// Evaluate returns the figures val_* and test_* of the checkpoint called name,
+// those that its run reported at that step, and the step. What the data is and
+// how it is prepared says the config of the checkpoint, with values in its
+// place; for a file of another program, values alone.
+func Evaluate(ctx context.Context, name string, values map[string]sweep.Value, hooks Hooks) (step int64, metrics []sweep.Report, err error) {
+	if hooks.Source == nil {
+		hooks.Source = &data.Source{}
+	}
+	find := hooks.Find
+	if find == nil {
+		find = func(name string) (string, error) { return FindFile(name, hooks.Source.Dirs) }
+	}
+	path, err := find(name)
+	if err != nil {
+		return 0, nil, fmt.Errorf("checkpoint %s: %w", name, err)
+	}
+	c, step, err := settings(path, values)
+	if err != nil {
+		return 0, nil, err
+	}
+	c.InitFrom, c.NewHead, c.Freeze, c.Sparsity = path, false, 0, 0
+	hooks.Find, hooks.whole = func(string) (string, error) { return path, nil }, true
+	if c.Float64 {
+		metrics, err = evaluate[float64](ctx, c, hooks, step)
+	} else {
+		metrics, err = evaluate[float32](ctx, c, hooks, step)
+	}
+	return step, metrics, err
+}
+
+// settings reads the config and the step of a checkpoint.
+func settings(path string, values map[string]sweep.Value) (c Config, step int64, err error) {
+	f, err := ckpt.Load(path)
+	if err != nil {
+		return c, 0, err
+	}
+	c = Defaults()
+	if own, err := ckpt.Parse(f); err == nil {
+		if err := json.Unmarshal(own.Config, &c); err != nil {
+			return c, 0, fmt.Errorf("%s: config: %w", path, err)
+		}
+		step = own.Step
+	}
+	for _, name := range sortedNames(values) {
+		if err := c.set(name, values[name]); err != nil {
+			return c, 0, err
+		}
+	}
+	return c, step, c.check()
+}
+
+func evaluate[T model.Float](ctx context.Context, c Config, hooks Hooks, step int64) ([]sweep.Report, error) {
+	r, err := newRun[T](c, hooks)
+	if err != nil {
+		return nil, err
+	}
+	var list []sweep.Report
+	for _, part := range []struct {
+		name string
+		rows []int32
+	}{{"val_", r.set.Val}, {"test_", r.set.Test}} {
+		if len(part.rows) == 0 {
+			continue
+		}
+		figures, err := r.eval.part(ctx, r.w, part.rows)
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range partNames(part.name, r.set.Classes) {
+			list = append(list, sweep.Report{Name: name, Step: step, Value: figures[i], At: r.clock()})
+		}
+	}
+	return list, nil
 }
