@@ -27,6 +27,7 @@ type storey struct {
 }
 
 const (
+	avo         = "github.com/mmcloughlin/avo"
 	cobraModule = "github.com/spf13/cobra"
 	flock       = "github.com/gofrs/flock"
 	gonum       = "gonum.org/v1/gonum"
@@ -53,6 +54,7 @@ var floors = []storey{
 	{1, "runner", nil},
 	{1, "runner/metric", nil},
 	{1, "runner/train/kernel", []string{xsys}},
+	{1, "runner/train/kernel/asm", []string{avo}}, // a program and module of its own, that writes the assembly
 	{1, "runner/train/model", []string{gonum}},
 	{1, "runner/train/optim", []string{gonum}},
 	{1, "runner/train/sched", nil},

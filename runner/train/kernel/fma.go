@@ -10,7 +10,7 @@ import "math"
 // that place moves, the sum is rounded to odd instead, which leaves the second
 // rounding right since 53 >= 24 + 2 bits (Boldo and Melquiond 2008).
 func fma32(x, y, z float32) float32 {
-	p := float64(x) * float64(y)
+	p := float64(float64(x) * float64(y)) // the conversions forbid a fused operation
 	s := float64(p) + float64(z)
 	b := math.Float64bits(s)
 	if b&(1<<29-1) != 1<<28 && b<<1 >= (1023-126)<<53 {

@@ -11,12 +11,16 @@ package kernel
 // It panics if a row lies outside src.
 func GatherU8[T Float](dst []T, ldd int, src []uint8, lds int, rows []int32, n int, scale, shift []T) {
 	checkGather("GatherU8", len(dst), ldd, len(src), lds, rows, n, len(scale), len(shift))
+	first := T(1)
+	if len(scale) == 1 {
+		first, scale = scale[0], nil
+	}
 	for i, r := range rows {
 		to, from := dst[i*ldd:][:n], src[int(r)*lds:][:n]
 		if single[T]() {
-			convertSlice(f32(to), from)
+			scaleBytesSlice(float32(first), f32(to), from)
 		} else {
-			convertGo(f64(to), from)
+			scaleBytesGo(float64(first), f64(to), from)
 		}
 		affine(to, scale, shift)
 	}
@@ -51,10 +55,10 @@ func checkGather(what string, dst, ldd, src, lds int, rows []int32, n, scale, sh
 	}
 }
 
-func convertGo[T Float](dst []T, src []uint8) {
+func scaleBytesGo[T Float](scale T, dst []T, src []uint8) {
 	dst = dst[:len(src)]
 	for j, v := range src {
-		dst[j] = T(v)
+		dst[j] = T(scale * T(v))
 	}
 }
 
@@ -66,8 +70,10 @@ func affine[T Float](x, scale, shift []T) {
 	case 1:
 		Scale(scale[0], x)
 	default:
-		for j, v := range scale[:len(x)] {
-			x[j] = T(x[j] * v)
+		if single[T]() {
+			mulSlice(f32(x), f32(scale))
+		} else {
+			mulGo(f64(x), f64(scale))
 		}
 	}
 	switch len(shift) {
@@ -77,8 +83,13 @@ func affine[T Float](x, scale, shift []T) {
 			x[j] += shift[0]
 		}
 	default:
-		for j, v := range shift[:len(x)] {
-			x[j] += v
-		}
+		Axpy(1, shift, x)
+	}
+}
+
+func mulGo[T Float](y, x []T) {
+	y = y[:len(x)]
+	for j, v := range x {
+		y[j] = T(y[j] * v)
 	}
 }

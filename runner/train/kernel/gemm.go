@@ -4,7 +4,7 @@ package kernel
 // largest shape seen and allocates nothing afterwards. It is used by one
 // goroutine.
 type Work struct {
-	packA, packB, tile []float32
+	packA, packB, turned []float32
 }
 
 // Gemm multiplies matrices,
@@ -37,23 +37,18 @@ func Gemm[T Float](w *Work, ta, tb bool, m, n, k int, a []T, lda int, b []T, ldb
 	if m == 0 || n == 0 {
 		return
 	}
+	if single[T]() && k > 0 {
+		gemm32(product{w, ta, tb, m, n, k, f32(a), lda, f32(b), ldb, f32(c), ldc, acc})
+		return
+	}
 	if !acc {
-		for i := range m {
-			clear(c[i*ldc:][:n])
-		}
-	}
-	if k == 0 {
-		return
-	}
-	if single[T]() {
-		gemm32(product{w, ta, tb, m, n, k, f32(a), lda, f32(b), ldb, f32(c), ldc})
-		return
+		clearRows(c, m, n, ldc)
 	}
 	gemm64(ta, tb, m, n, k, f64(a), lda, f64(b), ldb, f64(c), ldc)
 }
 
 // A product is the arguments of Gemm in float32, checked, none of the sizes 0.
-// C holds where the chains start.
+// With acc the chains start from C, else from 0.
 type product struct {
 	w       *Work
 	ta, tb  bool
@@ -64,6 +59,13 @@ type product struct {
 	ldb     int
 	c       []float32
 	ldc     int
+	acc     bool
+}
+
+func clearRows[T Float](c []T, m, n, ldc int) {
+	for i := range m {
+		clear(c[i*ldc:][:n])
+	}
 }
 
 // steps returns the distances from row to row and from k to k in op(A).

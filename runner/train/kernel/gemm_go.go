@@ -2,6 +2,9 @@ package kernel
 
 // gemmGo is Gemm of float32 in plain Go, with fma32 for the fused multiply-add.
 func gemmGo(p product) {
+	if !p.acc {
+		clearRows(p.c, p.m, p.n, p.ldc)
+	}
 	for i := range p.m {
 		c := p.c[i*p.ldc:][:p.n]
 		if p.tb {

@@ -15,4 +15,18 @@ func geluBackSlice(dx, dy, x []float32)       { geluBackGo(dx, dy, x) }
 func axpySlice(alpha float32, x, y []float32) { axpyGo(alpha, x, y) }
 func scaleSlice(alpha float32, x []float32)   { scaleGo(alpha, x) }
 func dotSlice(x, y []float32) float64         { return dotGo(x, y) }
-func convertSlice(dst []float32, src []uint8) { convertGo(dst, src) }
+func mulSlice(y, x []float32)                 { mulGo(y, x) }
+
+func scaleBytesSlice(scale float32, dst []float32, src []uint8) { scaleBytesGo(scale, dst, src) }
+
+func descendSlice(w, g []float32, rate, decay float32) { descendGo(w, g, rate, decay) }
+
+func momentumSlice(form Form, w, v, g []float32, mu, fresh, rate, decay float32) {
+	momentumGo(form, w, v, g, mu, fresh, rate, decay)
+}
+
+func adamSlice(w, m, s, g []float32, r *AdamRates[float32]) { adamGo(w, m, s, g, r) }
+
+func rmspropSlice(w, s, g []float32, rho, fresh, rate, eps, inside, decay float32) {
+	rmspropGo(w, s, g, rho, fresh, rate, eps, inside, decay)
+}
