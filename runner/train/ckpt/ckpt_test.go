@@ -133,9 +133,12 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
+// What is read can be written and is then the same, to the bit; and if it is a
+// checkpoint of trawl, it is the same checkpoint.
 func FuzzDecode(f *testing.F) {
 	whole := Encode(sample())
-	for _, b := range [][]byte{whole, whole[:40], nil, raw(`{"__metadata__":null}`, 0), raw(`null`, 0)} {
+	half := raw(`{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BOOL","shape":[],"data_offsets":[4,5]}}`, 5)
+	for _, b := range [][]byte{whole, whole[:40], nil, raw(`{"__metadata__":null}`, 0), raw(`null`, 0), Encode(mixed()), Encode(model().File()), half} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -143,9 +146,17 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := Decode(Encode(file))
-		if err != nil || len(again.Tensors) != len(file.Tensors) {
-			t.Fatalf("read, but not after being written: %v", err)
+		once := Encode(file)
+		again, err := Decode(once)
+		if err != nil || len(again.Tensors) != len(file.Tensors) || !bytes.Equal(once, Encode(again)) {
+			t.Fatalf("read, but not the same after being written: %v", err)
+		}
+		c, err := Parse(file)
+		if err != nil {
+			return
+		}
+		if _, err := Parse(c.File()); err != nil {
+			t.Fatalf("parsed, but not after being laid out: %v", err)
 		}
 	})
 }

@@ -109,8 +109,11 @@ func Parse(f File) (Checkpoint, error) {
 }
 
 func (c *Checkpoint) parse(f File) (err error) {
-	placed := make(map[string]bool)
-	if c.Layers, err = f.layers("", placed); err != nil {
+	placed, byName := make(map[string]bool), make(map[string]Tensor, len(f.Tensors))
+	for _, t := range f.Tensors {
+		byName[t.Name] = t
+	}
+	if c.Layers, err = layersOf(byName, "", placed); err != nil {
 		return err
 	}
 	for i, l := range c.Layers {
@@ -128,7 +131,7 @@ func (c *Checkpoint) parse(f File) (err error) {
 		if !ok || !dot || c.Optim[state] != nil {
 			continue
 		}
-		layers, err := f.layers("optim."+state+".", placed)
+		layers, err := layersOf(byName, "optim."+state+".", placed)
 		if err != nil {
 			return err
 		}
@@ -150,12 +153,8 @@ func (c *Checkpoint) parse(f File) (err error) {
 	return nil
 }
 
-// layers returns the layers whose names begin with prefix.
-func (f File) layers(prefix string, placed map[string]bool) ([]Layer, error) {
-	byName := make(map[string]Tensor, len(f.Tensors))
-	for _, t := range f.Tensors {
-		byName[t.Name] = t
-	}
+// layersOf returns the layers whose names begin with prefix.
+func layersOf(byName map[string]Tensor, prefix string, placed map[string]bool) ([]Layer, error) {
 	var list []Layer
 	for {
 		name := prefix + Weight(len(list))

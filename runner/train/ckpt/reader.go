@@ -200,9 +200,13 @@ func (r *Reader) Read(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, fmt.Errorf("no tensor %s; want one of %s", name, r.names())
 	}
+	return r.tensor(t)
+}
+
+func (r *Reader) tensor(t Info) (Tensor, error) {
 	b := make([]byte, t.To-t.From)
 	if err := readAt(r.r, b, r.Start+t.From); err != nil {
-		return Tensor{}, fmt.Errorf("tensor %s: %w", name, err)
+		return Tensor{}, fmt.Errorf("tensor %s: %w", t.Name, err)
 	}
 	return Tensor{t.Name, t.Shape, numbers(t.Type, b)}, nil
 }
@@ -239,7 +243,7 @@ func (r *Reader) ReadAll() (File, error) {
 		}
 	}
 	for _, info := range r.Tensors {
-		t, err := r.Read(info.Name)
+		t, err := r.tensor(info)
 		if err != nil {
 			return File{}, err
 		}

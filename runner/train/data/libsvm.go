@@ -144,7 +144,7 @@ func (t *table) settle(wide bool) {
 	for k := range t.col {
 		t.col[k] -= int32(first)
 	}
-	for j := range t.cols {
+	for j := range min(t.cols, maxColumns) {
 		t.columns = append(t.columns, column{name: strconv.Itoa(j + first)})
 	}
 	if d := t.dense(wide); d != nil && d.bytes() <= t.bytes() {

@@ -267,7 +267,7 @@ func (s *Set) rescale(o Options, indicator []bool) {
 		if low[j] == high[j] {
 			center, spread = low[j], 1
 		}
-		if !indicator[j] {
+		if j >= len(indicator) || !indicator[j] {
 			s.scale[j], s.shift[j] = 1/spread, -center/spread
 		}
 	}

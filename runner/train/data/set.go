@@ -34,7 +34,7 @@ type Set struct {
 	Features     int      // columns of a row, after one-hot
 	Classes      int      // labels are 0 … Classes−1; 0: regression
 	ClassNames   []string // of the labels; numbers in numeric order, else sorted
-	FeatureNames []string // of the columns, `colour=red` for an indicator
+	FeatureNames []string // of the columns, `colour=red` for an indicator; of the first 65,536
 
 	// Train, Val and Test are the row numbers of the parts, ascending, without
 	// a row in common. Val and Test may be empty.

@@ -55,7 +55,7 @@ type setKey struct {
 }
 
 // Open returns the set called name: one inside the binary (`mnist`, or the name
-// of a CSV file there), else a path: of a CSV, LIBSVM or IDX file, or of a
+// of a CSV file there; ./mnist is always a file), else a path: of a CSV, LIBSVM or IDX file, or of a
 // folder with MNIST's layout (train-images-idx3-ubyte, train-labels-idx1-ubyte,
 // and t10k likewise, or one of the two) or with train.csv and val.csv and
 // test.csv or one of these (.csv, .libsvm or .svm). Each may be packed by gzip,

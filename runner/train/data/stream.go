@@ -17,7 +17,7 @@ import (
 const (
 	maxRows    = 100_000_000
 	maxColumns = 1 << 16  // of a dense row
-	maxIndex   = 1 << 24  // of a sparse row
+	maxIndex   = 1 << 22  // of a sparse row
 	maxClasses = 65_536   // different labels
 	fewClasses = 100      // whole numbers that are taken for labels unasked
 	maxLevels  = 1000     // different texts of a column of features

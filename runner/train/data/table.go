@@ -73,6 +73,9 @@ func read(format string, parts [3][]file, o Options, limit int64) (*table, error
 		if r.parts[part] = r.rows - before; len(files) > 0 && r.parts[part] == 0 {
 			return nil, fmt.Errorf("%s: no rows", files[0].name)
 		}
+		if r.cols == 0 {
+			return nil, fmt.Errorf("%s: no features; want index:value in a line", files[0].name)
+		}
 		if part == 0 && !r.y.fixed {
 			r.y.fix()
 		}
