@@ -172,19 +172,27 @@ func round[T model.Float](to []T, from []float64) {
 	}
 }
 
-// resume takes the state from the last checkpoint, if there is one. It changes
-// nothing where it returns an error.
-func (r *run[T]) resume() error {
-	path := filepath.Join(r.hooks.Dir, CheckpointName)
+// lastCheckpoint reads what a run goes on from, nil if there is nothing.
+func lastCheckpoint(hooks Hooks) (*ckpt.File, error) {
+	if !hooks.Resume || hooks.Dir == "" {
+		return nil, nil
+	}
+	path := filepath.Join(hooks.Dir, CheckpointName)
 	f, err := ckpt.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
-	if err == nil {
-		err = r.restore(f)
-	}
-	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrCheckpoint, path, err)
+	return &f, nil
+}
+
+// resume takes the state from the last checkpoint. It changes nothing where it
+// returns an error.
+func (r *run[T]) resume(f ckpt.File) error {
+	if err := r.restore(f); err != nil {
+		return fmt.Errorf("%w %s: %w", ErrCheckpoint, filepath.Join(r.hooks.Dir, CheckpointName), err)
 	}
 	for _, name := range []string{CheckpointName, BestName} { // a kill in the middle of a write leaves them
 		_ = os.Remove(filepath.Join(r.hooks.Dir, name+newSuffix)) // at worst it takes room

@@ -21,8 +21,8 @@ type Config struct {
 	Options  data.Options // how it is read, divided and prepared
 	Augment  data.Augment // of the training examples, anew each epoch
 	Model    string       // softmax, linear, mlp; "": as the data and Hidden say
-	Hidden   []int        // units of the hidden layers of mlp
-	Unit     string       // activation: relu, tanh, gelu
+	Hidden   []int        // units of the hidden layers of mlp; none: those of InitFrom, else 128
+	Unit     string       // activation: relu, tanh, gelu; "": relu, or that of InitFrom
 	Dropout  float64      // of hidden units, 0 <= p < 1
 	Init     string       // zeros, glorot, he; "": as the model says
 	InitFrom string       // a checkpoint to begin from
@@ -76,7 +76,7 @@ const defaultBatch = 64
 // Defaults is the Config of an empty `trainer:`.
 func Defaults() Config {
 	return Config{
-		Data: "mnist", Epochs: 10, Unit: "relu", Optimizer: "sgd", Schedule: "inverse_time",
+		Data: "mnist", Epochs: 10, Optimizer: "sgd", Schedule: "inverse_time",
 		Rho: 0.99, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, DecayEvery: 1,
 	}
 }

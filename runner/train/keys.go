@@ -54,8 +54,8 @@ var keys = []Key{
 
 	word("model", "linear (least squares), softmax (regression) or mlp; default mlp with hidden, else softmax for classes and linear for numbers",
 		func(c *Config) *string { return &c.Model }, "linear", "softmax", "mlp"),
-	{"hidden", "1 to 4 numbers of units, such as 256,128", "hidden layers of mlp; default 128", setHidden},
-	word("activation", "of hidden units; default relu", func(c *Config) *string { return &c.Unit }, "relu", "tanh", "gelu"),
+	{"hidden", "1 to 4 numbers of units, such as 256,128", "hidden layers of mlp; default those of init_from, else 128", setHidden},
+	word("activation", "of hidden units; default that of init_from, else relu", func(c *Config) *string { return &c.Unit }, "relu", "tanh", "gelu"),
 	number("dropout", belowOne, "part of the hidden units that each training example does without", below1, func(c *Config) *float64 { return &c.Dropout }),
 	word("init", "how weights begin: 0, ±√(6/(in+out)), ±√(6/in); default zeros, with hidden layers glorot for tanh, else he",
 		func(c *Config) *string { return &c.Init }, "zeros", "glorot", "he"),

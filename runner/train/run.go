@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/train/ckpt"
 	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/runner/train/kernel"
 	"github.com/trawl-sweep/trawl/runner/train/model"
@@ -108,13 +109,17 @@ func Run(ctx context.Context, c Config, hooks Hooks) (Result, error) {
 }
 
 func start[T model.Float](ctx context.Context, c Config, hooks Hooks) (Result, error) {
-	r, err := newRun[T](c, hooks)
-	if err != nil {
-		return Result{}, err
-	}
 	res := Result{}
-	if hooks.Resume && hooks.Dir != "" {
-		if err := r.resume(); err != nil {
+	last, err := lastCheckpoint(hooks)
+	if err != nil {
+		return res, err
+	}
+	r, err := newRun[T](c, hooks, last)
+	if err != nil {
+		return res, err
+	}
+	if last != nil {
+		if err := r.resume(*last); err != nil {
 			return res, err
 		}
 		res.Resumed = int(r.step / r.perEpoch)
@@ -178,7 +183,9 @@ func (r *run[T]) begin(ctx context.Context) ([]sweep.Report, error) {
 	return r.report(m), nil
 }
 
-func newRun[T model.Float](c Config, hooks Hooks) (*run[T], error) {
+// newRun returns a run of c at its beginning. If it is to go on from the
+// checkpoint last, that is where it takes from what c leaves to init_from.
+func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], error) {
 	if c.Epochs < 1 || c.BatchSize < 0 || c.LR < 0 {
 		return nil, fmt.Errorf("epochs %d, batch_size %d, lr %v: want all above 0", c.Epochs, c.BatchSize, c.LR)
 	}
@@ -187,6 +194,17 @@ func newRun[T model.Float](c Config, hooks Hooks) (*run[T], error) {
 	}
 	if hooks.Source == nil {
 		hooks.Source = &data.Source{}
+	}
+	origin := last
+	path := ""
+	if last == nil && c.InitFrom != "" {
+		var err error
+		if path, origin, err = c.load(hooks); err != nil {
+			return nil, err
+		}
+	}
+	if origin != nil && c.InitFrom != "" {
+		c.adopt(*origin)
 	}
 	set, err := hooks.Source.Open(c.Data, c.options())
 	if err != nil {
@@ -216,9 +234,9 @@ func newRun[T model.Float](c Config, hooks Hooks) (*run[T], error) {
 	for i := range r.net.Layers {
 		model.Initialise(spec, r.w, i, c.init(spec), c.Seed)
 	}
-	if c.InitFrom != "" {
-		if err := r.load(); err != nil {
-			return nil, fmt.Errorf("init_from %s: %w", c.InitFrom, err)
+	if path != "" {
+		if err := r.take(*origin, path); err != nil {
+			return nil, fmt.Errorf("init_from %s: %s: %w", c.InitFrom, path, err)
 		}
 	}
 	for _, w := range set.Warnings {

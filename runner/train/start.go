@@ -19,21 +19,53 @@ import (
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
-// load takes the weights of init_from: each tensor by its name, else by order
+// load finds and reads the checkpoint of init_from.
+func (c *Config) load(hooks Hooks) (path string, f *ckpt.File, err error) {
+	if hooks.Find != nil {
+		path, err = hooks.Find(c.InitFrom)
+	} else {
+		path, err = FindFile(c.InitFrom, hooks.Source.Dirs)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("init_from %s: %w", c.InitFrom, err)
+	}
+	file, err := ckpt.Load(path)
+	if err != nil {
+		return "", nil, fmt.Errorf("init_from %s: %w", c.InitFrom, err)
+	}
+	return path, &file, nil
+}
+
+// adopt takes the hidden layers of a checkpoint where c says nothing of them,
+// and with them the activation, if the checkpoint is ours.
+func (c *Config) adopt(f ckpt.File) {
+	if len(c.Hidden) > 0 || c.Model == "softmax" || c.Model == "linear" {
+		return
+	}
+	var layers []ckpt.Tensor
+	for i := 0; ; i++ {
+		at := slices.IndexFunc(f.Tensors, func(t ckpt.Tensor) bool { return t.Name == ckpt.Weight(i) && len(t.Shape) == 2 })
+		if at < 0 {
+			break
+		}
+		layers = append(layers, f.Tensors[at])
+	}
+	for _, t := range layers[:max(len(layers)-1, 0)] {
+		c.Hidden = append(c.Hidden, t.Shape[0])
+	}
+	var was Config
+	if own, err := ckpt.Parse(f); err == nil && json.Unmarshal(own.Config, &was) == nil && c.Unit == "" {
+		c.Unit = was.Unit
+	}
+}
+
+// take takes the weights of init_from: each tensor by its name, else by order
 // and shape (see ckpt.Match). A last layer that does not fit begins anew; any
 // other difference is an error.
-func (r *run[T]) load() error {
-	path, err := r.find(r.InitFrom)
-	if err != nil {
-		return err
-	}
-	f, err := ckpt.Load(path)
-	if err != nil {
-		return err
-	}
+func (r *run[T]) take(f ckpt.File, path string) error {
 	pairs, how, err := r.match(f)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	var said []string
 	for i, l := range r.net.Layers {
@@ -45,7 +77,7 @@ func (r *run[T]) load() error {
 			from := pairs[2*i+k].From
 			data, err := f.Float64s(from.Name, from.Shape...)
 			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				return err
 			}
 			round(to, data)
 			said = append(said, fmt.Sprintf("%s ← %s %v", pairs[2*i+k].Name, from.Name, from.Shape))
@@ -85,14 +117,6 @@ func (r *run[T]) match(f ckpt.File) (pairs []ckpt.Pair, how string, err error) {
 		return pairs, "name", err
 	}
 	return pairs, "order and shape", err
-}
-
-// find returns the path of a checkpoint.
-func (r *run[T]) find(name string) (string, error) {
-	if r.hooks.Find != nil {
-		return r.hooks.Find(name)
-	}
-	return FindFile(name, r.hooks.Source.Dirs)
 }
 
 // prune makes the ⌊sparsity·n⌋ weights of a layer that are smallest in size 0,
@@ -200,7 +224,7 @@ func settings(path string, values map[string]sweep.Value) (c Config, step int64,
 }
 
 func evaluate[T model.Float](ctx context.Context, c Config, hooks Hooks, step int64) ([]sweep.Report, error) {
-	r, err := newRun[T](c, hooks)
+	r, err := newRun[T](c, hooks, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -281,7 +281,7 @@ func FuzzRestore(f *testing.F) {
 	for _, b := range [][]byte{whole, whole[:200], whole[:len(whole)-8], nil, []byte("garbage garbage")} {
 		f.Add(b)
 	}
-	r, err := newRun[float32](c, Hooks{Source: source})
+	r, err := newRun[float32](c, Hooks{Source: source}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func BenchmarkPeriod(b *testing.B) {
 			b.Run(fmt.Sprintf("batch=%d/hidden=%d", size, len(hidden)), func(b *testing.B) {
 				c := Defaults()
 				c.BatchSize, c.Momentum, c.ClipNorm, c.Hidden, c.Epochs = size, 0.9, 1, hidden, 1_000_000
-				r, err := newRun[float32](c, Hooks{Source: source})
+				r, err := newRun[float32](c, Hooks{Source: source}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}
