@@ -114,6 +114,7 @@ func TestLoopsStayInside(t *testing.T) {
 					Scale(2, x[0])
 					Dot(x[0], x[1])
 					GatherU8(x[0], n, u8, n, []int32{0}, n, []float32{2}, nil)
+					GatherU8(x[0], n, u8, n, []int32{0}, n, x[1], x[2])
 					Gather(x[0], n, x[1], n, []int32{0}, n, x[2], x[3])
 					SumRows(x[0], x[1], n, min(n, 1), n, false)
 					for _, st := range allSteps {

@@ -70,10 +70,7 @@ func log32(x float32) float32 {
 	if !(x > 0) || x > math.MaxFloat32 {
 		return float32(logEdge(float64(x)))
 	}
-	m, k := math.Frexp(float64(x))
-	if m < math.Sqrt2/2 {
-		m, k = 2*m, k-1
-	}
+	m, k := split64(float64(x))
 	f := float32(m) - 1
 	s := f / (f + 2)
 	q := float32(s * s)
@@ -83,6 +80,17 @@ func log32(x float32) float32 {
 	p = float32(p * q)
 	e := float32(k)
 	return float32(e*ln2Hi32) + (2*s + (float32(2*float32(s*p)) + float32(e*ln2Lo32)))
+}
+
+// split64 writes a positive finite x as m·2ᵏ with m in [√½, √2).
+func split64(x float64) (m float64, k int64) {
+	if x < 0x1p-1022 {
+		x, k = x*0x1p54, -54
+	}
+	const root = 0x3fe6a09e667f3bcd // bits of √½; those of x, less these, count the powers of 2
+	b := math.Float64bits(x) - root
+	k += int64(b) >> 52
+	return math.Float64frombits(b&(1<<52-1) + root), k
 }
 
 // logEdge is log x for what is no positive finite number.
@@ -151,10 +159,7 @@ func log64(x float64) float64 {
 	if !(x > 0) || x > math.MaxFloat64 {
 		return logEdge(x)
 	}
-	m, k := math.Frexp(x)
-	if m < math.Sqrt2/2 {
-		m, k = 2*m, k-1
-	}
+	m, k := split64(x)
 	f := m - 1
 	s := f / (f + 2)
 	q := float64(s * s)

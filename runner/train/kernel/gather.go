@@ -15,11 +15,16 @@ func GatherU8[T Float](dst []T, ldd int, src []uint8, lds int, rows []int32, n i
 	if len(scale) == 1 {
 		first, scale = scale[0], nil
 	}
+	whole := single[T]() && len(scale) == n && len(shift) == n
 	for i, r := range rows {
 		to, from := dst[i*ldd:][:n], src[int(r)*lds:][:n]
-		if single[T]() {
+		switch {
+		case whole:
+			affineBytesSlice(f32(to), from, f32(scale), f32(shift))
+			continue
+		case single[T]():
 			scaleBytesSlice(float32(first), f32(to), from)
-		} else {
+		default:
 			scaleBytesGo(float64(first), f64(to), from)
 		}
 		affine(to, scale, shift)
@@ -59,6 +64,13 @@ func scaleBytesGo[T Float](scale T, dst []T, src []uint8) {
 	dst = dst[:len(src)]
 	for j, v := range src {
 		dst[j] = T(scale * T(v))
+	}
+}
+
+func affineBytesGo[T Float](dst []T, src []uint8, scale, shift []T) {
+	dst, scale, shift = dst[:len(src)], scale[:len(src)], shift[:len(src)]
+	for j, v := range src {
+		dst[j] = T(T(v)*scale[j]) + shift[j]
 	}
 }
 

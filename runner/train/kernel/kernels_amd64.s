@@ -4691,9 +4691,9 @@ block:
 // func scaleBytesAVX2(blocks int, scale float32, dst *float32, src *uint8)
 // Requires: AVX, AVX2, SSE
 TEXT ·scaleBytesAVX2(SB), NOSPLIT, $0-32
-	MOVQ         blocks+0(FP), AX
 	MOVSS        scale+8(FP), X0
 	VBROADCASTSS X0, Y0
+	MOVQ         blocks+0(FP), AX
 	MOVQ         dst+16(FP), CX
 	MOVQ         src+24(FP), DX
 
@@ -4705,6 +4705,30 @@ block:
 	ADDQ      $0x08, DX
 	ADDQ      $0x20, CX
 	DECQ      AX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func affineBytesAVX2(blocks int, dst *float32, src *uint8, scale *float32, shift *float32)
+// Requires: AVX, AVX2
+TEXT ·affineBytesAVX2(SB), NOSPLIT, $0-40
+	MOVQ scale+24(FP), AX
+	MOVQ shift+32(FP), CX
+	MOVQ blocks+0(FP), DX
+	MOVQ dst+8(FP), BX
+	MOVQ src+16(FP), SI
+
+block:
+	VPMOVZXBD (SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (BX)
+	ADDQ      $0x08, SI
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, BX
+	DECQ      DX
 	JNZ       block
 	VZEROUPPER
 	RET

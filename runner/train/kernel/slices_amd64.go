@@ -110,6 +110,15 @@ func scaleBytesSlice(scale float32, dst []float32, src []uint8) {
 	scaleBytesGo(scale, dst, src)
 }
 
+func affineBytesSlice(dst []float32, src []uint8, scale, shift []float32) {
+	n := len(src) &^ 7
+	if level != plain && n > 0 {
+		affineBytesAVX2(n/8, first(dst), &src[0], first(scale), first(shift))
+		dst, src, scale, shift = dst[n:], src[n:], scale[n:], shift[n:]
+	}
+	affineBytesGo(dst, src, scale, shift)
+}
+
 func descendSlice(w, g []float32, rate, decay float32) {
 	if level == plain {
 		descendGo(w, g, rate, decay)

@@ -19,6 +19,10 @@ func mulSlice(y, x []float32)                 { mulGo(y, x) }
 
 func scaleBytesSlice(scale float32, dst []float32, src []uint8) { scaleBytesGo(scale, dst, src) }
 
+func affineBytesSlice(dst []float32, src []uint8, scale, shift []float32) {
+	affineBytesGo(dst, src, scale, shift)
+}
+
 func descendSlice(w, g []float32, rate, decay float32) { descendGo(w, g, rate, decay) }
 
 func momentumSlice(form Form, w, v, g []float32, mu, fresh, rate, decay float32) {

@@ -1,10 +1,11 @@
 package kernel
 
-import "math"
-
-// softmaxBlock is how many logits go through the passes of softmax at once: few
-// enough to stay in the first-level cache.
-const softmaxBlock = 4096
+// softmaxBlock is how many logits go through the passes of softmax at once, few
+// enough to stay in the first-level cache, and softmaxRows how many rows.
+const (
+	softmaxBlock = 4096
+	softmaxRows  = 128
+)
 
 // An outcome is what the rows of logits become.
 type outcome int
@@ -66,89 +67,95 @@ func softmax[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T,
 	if n == 0 {
 		return 0
 	}
-	for block := max(1, softmaxBlock/n); rows > 0; {
+	for block := min(max(1, softmaxBlock/n), softmaxRows); rows > 0; {
 		r := min(block, rows)
-		for i := range r {
-			row := z[i*ld:][:n]
-			if label != nil && targetTerm(row, label[i], smoothing, &loss[i]) {
-				right++
-			}
+		if label == nil {
+			softmaxOf(z, ld, r, n)
+		} else {
+			right += crossEntropy(z, ld, r, n, label, smoothing, scale, loss, out)
+			label, loss = label[r:], loss[r:]
 		}
-		expRows(z, ld, r, n)
-		for i := range r {
-			row := z[i*ld:][:n]
-			sum := total(row)
-			if label != nil {
-				loss[i] += log64(sum)
-			}
-			if out == probabilities {
-				multiply(row, T(1/sum))
-				continue
-			}
-			multiply(row, T(float64(scale)/sum))
-			subtractTarget(row, label[i], smoothing, scale)
-		}
-		rows -= r
-		if rows > 0 {
+		if rows -= r; rows > 0 {
 			z = z[r*ld:]
-			if label != nil {
-				label, loss = label[r:], loss[r:]
-			}
 		}
 	}
 	return right
 }
 
-// targetTerm starts a row's loss with max z − Σ y_j z_j and says whether the
-// label's logit is the first largest.
-func targetTerm[T Float](row []T, label int32, smoothing T, loss *float64) (right bool) {
-	top, at := row[0], 0
+// softmaxOf is Softmax of one block.
+func softmaxOf[T Float](z []T, ld, rows, n int) {
+	for i := range rows {
+		row := z[i*ld:][:n]
+		top, _ := largest(row)
+		subtract(row, top)
+	}
+	expRows(z, ld, rows, n)
+	for i := range rows {
+		row := z[i*ld:][:n]
+		multiply(row, T(1/total(row)))
+	}
+}
+
+// crossEntropy is SoftmaxCE of one block. It goes over the rows once for each
+// step, so that the waits of one row's sum or logarithm are filled by others.
+func crossEntropy[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T, loss []float64, out outcome) (right int) {
+	var first [softmaxRows]bool // the label's logit is the first largest
+	var sums [softmaxRows]float64
+	for i := range rows {
+		row := z[i*ld:][:n]
+		top, at := largest(row)
+		first[i] = at == int(label[i])
+		loss[i] = targetTerm(row, top, row[label[i]], smoothing)
+		subtract(row, top)
+	}
+	expRows(z, ld, rows, n)
+	off := T(float64(float64(scale)*float64(smoothing)) / float64(n))
+	on := T(float64(scale) * (1 - float64(smoothing)))
+	for i := range rows {
+		row := z[i*ld:][:n]
+		sums[i] = total(row)
+		if out == probabilities {
+			multiply(row, T(1/sums[i]))
+			continue
+		}
+		multiply(row, T(float64(scale)/sums[i]))
+		if smoothing != 0 {
+			subtract(row, off)
+		}
+		row[label[i]] -= on
+	}
+	for i := range rows {
+		loss[i] += log64(sums[i])
+		// The sum is NaN where the row has no softmax.
+		if first[i] && sums[i] > 0 {
+			right++
+		}
+	}
+	return right
+}
+
+// largest returns the largest value, NaN if the first is one, and its place.
+func largest[T Float](row []T) (top T, at int) {
+	top = row[0]
 	for j, v := range row {
 		if v > top {
 			top, at = v, j
 		}
 	}
-	zc := float64(row[label])
-	*loss = float64(top) - zc
-	if smoothing != 0 {
-		s := float64(smoothing)
-		mean := 0.0
-		for _, v := range row {
-			mean += float64(v)
-		}
-		mean /= float64(len(row))
-		*loss = (float64(top) - zc) + float64(s*(zc-mean))
-	}
-	return at == int(label) && allBelow(row)
+	return top, at
 }
 
-// allBelow reports whether a row's logits have a softmax: no NaN, no +Inf, and
-// some value above -Inf.
-func allBelow[T Float](row []T) bool {
-	some := false
-	for _, v := range row {
-		if v != v || float64(v) > math.MaxFloat64 {
-			return false
-		}
-		some = some || float64(v) >= -math.MaxFloat64
+// targetTerm is max z − Σ y_j z_j, a row's loss but for the logarithm.
+func targetTerm[T Float](row []T, top, zc, smoothing T) float64 {
+	d := float64(top) - float64(zc)
+	if smoothing == 0 {
+		return d
 	}
-	return some
+	return d + float64(float64(smoothing)*(float64(zc)-total(row)/float64(len(row))))
 }
 
-// expRows replaces each logit by exp(z − max z of its row).
+// expRows replaces each value by its exponential.
 func expRows[T Float](z []T, ld, rows, n int) {
-	for i := range rows {
-		row := z[i*ld:][:n]
-		top := row[0]
-		for _, v := range row {
-			if v > top {
-				top = v
-			}
-		}
-		for j := range row {
-			row[j] -= top
-		}
-	}
 	if ld == n {
 		Exp(z[:rows*n], z[:rows*n])
 		return
@@ -175,13 +182,9 @@ func multiply[T Float](row []T, f T) {
 	}
 }
 
-// subtractTarget takes scale·y from a row.
-func subtractTarget[T Float](row []T, label int32, smoothing, scale T) {
-	if smoothing != 0 {
-		off := T(float64(float64(scale)*float64(smoothing)) / float64(len(row)))
-		for j := range row {
-			row[j] -= off
-		}
+// subtract takes c from each value of a row.
+func subtract[T Float](row []T, c T) {
+	for j := range row {
+		row[j] -= c
 	}
-	row[label] -= T(float64(scale) * (1 - float64(smoothing)))
 }

@@ -123,6 +123,11 @@ func dotAVX2(blocks int, x *float32, y *float32, s *[16]float64)
 //go:noescape
 func scaleBytesAVX2(blocks int, scale float32, dst *float32, src *uint8)
 
+// affineBytesAVX2 sets 8·blocks floats to a byte times scale plus shift, of the same place.
+//
+//go:noescape
+func affineBytesAVX2(blocks int, dst *float32, src *uint8, scale *float32, shift *float32)
+
 // fmaPeakAVX512 does n times 12 independent multiply-adds of whole vectors: the peak that products are measured by.
 func fmaPeakAVX512(n int)
 

@@ -79,6 +79,24 @@ func TestGather(t *testing.T) {
 	}
 }
 
+func TestFinite(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		for n := 1; n < 40; n++ {
+			x, y := make([]float32, n), make([]float64, n)
+			x[n/2], y[n/2] = math.MaxFloat32, math.MaxFloat64
+			if !Finite(x) || !Finite(y) {
+				t.Fatalf("n=%d, large: got false, want true", n)
+			}
+			for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+				x[n-1], y[n-1] = float32(v), v
+				if Finite(x) || Finite(y) {
+					t.Fatalf("n=%d, %v: got true, want false", n, v)
+				}
+			}
+		}
+	})
+}
+
 // A slice shorter than its shape is a programmer's mistake, found before any
 // work is done.
 func TestMistakesPanic(t *testing.T) {

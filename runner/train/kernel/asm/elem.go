@@ -449,24 +449,41 @@ func dotAVX2() {
 	RET()
 }
 
-// scaleBytesAVX2 is the inner loop of GatherU8.
+// scaleBytesAVX2 and affineBytesAVX2 are the inner loops of GatherU8.
 func scaleBytesAVX2() {
 	TEXT("scaleBytesAVX2", NOSPLIT, "func(blocks int, scale float32, dst *float32, src *uint8)")
 	Pragma("noescape")
 	Doc("scaleBytesAVX2 sets 8·blocks floats to scale times a byte.")
-	n := Load(Param("blocks"), GP64())
 	f, scale := XMM(), YMM()
 	Load(Param("scale"), f)
 	VBROADCASTSS(f, scale)
+	bytesLoop(nil, func(v y) y { return mul(v, scale) })
+}
+
+func affineBytesAVX2() {
+	TEXT("affineBytesAVX2", NOSPLIT, "func(blocks int, dst *float32, src *uint8, scale, shift *float32)")
+	Pragma("noescape")
+	Doc("affineBytesAVX2 sets 8·blocks floats to a byte times scale plus shift, of the same place.")
+	scale, shift := Load(Param("scale"), GP64()), Load(Param("shift"), GP64())
+	bytesLoop([]reg.Register{scale, shift}, func(v y) y {
+		return add(mul(v, Mem{Base: scale}), Mem{Base: shift})
+	})
+}
+
+// bytesLoop sets dst to f of 8 bytes of src at a time, as floats, and moves
+// the pointers along with dst.
+func bytesLoop(along []reg.Register, f func(v y) y) {
+	n := Load(Param("blocks"), GP64())
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	Label("block")
 	v := YMM()
 	VPMOVZXBD(Mem{Base: src}, v)
 	VCVTDQ2PS(v, v)
-	VMULPS(scale, v, v)
-	VMOVUPS(v, Mem{Base: dst})
+	VMOVUPS(f(v), Mem{Base: dst})
 	ADDQ(Imm(8), src)
-	ADDQ(Imm(32), dst)
+	for _, p := range append(along, dst) {
+		ADDQ(Imm(32), p)
+	}
 	DECQ(n)
 	JNZ(LabelRef("block"))
 	VZEROUPPER()

@@ -16,6 +16,7 @@ func main() {
 	elementwise()
 	dotAVX2()
 	scaleBytesAVX2()
+	affineBytesAVX2()
 	peak()
 	Generate()
 }
