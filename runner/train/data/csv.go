@@ -49,7 +49,7 @@ func (c *csvFile) read(b *bufio.Reader) error {
 	if strings.HasPrefix(string(head), "\ufeff") {
 		_, _ = b.Discard(len("\ufeff"))
 	}
-	c.window = &window{r: b, left: maxLine}
+	c.window = &window{r: b, left: c.longest}
 	c.csv = csv.NewReader(c.window)
 	c.csv.Comma, c.csv.ReuseRecord, c.csv.FieldsPerRecord, c.csv.TrimLeadingSpace = delimiter(head), true, -1, true
 	if c.csv.Comma == '\t' {
@@ -79,7 +79,7 @@ func (c *csvFile) read(b *bufio.Reader) error {
 
 // next returns the cells of the next line, without blanks around them.
 func (c *csvFile) next() ([]string, error) {
-	c.window.left = maxLine
+	c.window.left = c.longest
 	cells, err := c.csv.Read()
 	if p, ok := errors.AsType[*csv.ParseError](err); ok {
 		return nil, &placeError{c.f.name, p.Line, "", fmt.Sprintf("character %d: %v; want quotes around a whole cell, doubled within it", p.Column, p.Err)}
@@ -92,7 +92,9 @@ func (c *csvFile) next() ([]string, error) {
 	}
 	c.line, _ = c.csv.FieldPos(0)
 	for i, s := range cells {
-		cells[i] = strings.TrimRight(s, " \r")
+		if n := len(s); n > 0 && (s[n-1] == ' ' || s[n-1] == '\r') {
+			cells[i] = strings.TrimRight(s, " \r")
+		}
 	}
 	return cells, nil
 }
@@ -270,7 +272,7 @@ func delimiter(head []byte) rune {
 	return best
 }
 
-var errLine = fmt.Errorf("a line of over %d bytes, or a quote that is not closed; want shorter lines", maxLine)
+var errLine = fmt.Errorf("a line that is too long, or a quote that is not closed; want at most %d bytes", maxLine)
 
 // A window gives an error after left bytes; whoever reads lines sets left anew
 // for each. So a file without line ends, or with a quote that is never closed,

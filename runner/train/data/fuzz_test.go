@@ -15,7 +15,7 @@ func fuzzed(t *testing.T, format string, o Options, files ...[]byte) {
 		name := string(rune('a' + i))
 		parts[0] = append(parts[0], file{fstest.MapFS{name: {Data: b, Mode: 0o644}}, name, name})
 	}
-	table, err := read(format, parts, o, 1<<16)
+	table, err := read(format, parts, o, 1<<16, 1<<12)
 	if err != nil {
 		return
 	}

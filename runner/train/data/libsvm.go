@@ -23,7 +23,7 @@ func (r *reading) libsvm(f file, part int) error {
 	}
 	return r.read(f, func(b *bufio.Reader) error {
 		for line := 1; ; line++ {
-			text, err := readLine(b)
+			text, err := readLine(b, r.longest)
 			if err == io.EOF {
 				return nil
 			}
@@ -42,12 +42,12 @@ func (r *reading) libsvm(f file, part int) error {
 
 // readLine returns the next line without its end; it is valid until the next
 // call.
-func readLine(b *bufio.Reader) ([]byte, error) {
+func readLine(b *bufio.Reader, longest int) ([]byte, error) {
 	text, err := b.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		long := bytes.Clone(text)
 		for err == bufio.ErrBufferFull {
-			if len(long) > maxLine {
+			if len(long) > longest {
 				return nil, errLine
 			}
 			text, err = b.ReadSlice('\n')
@@ -147,8 +147,12 @@ func (t *table) settle(wide bool) {
 	for j := range min(t.cols, maxColumns) {
 		t.columns = append(t.columns, column{name: strconv.Itoa(j + first)})
 	}
-	if d := t.dense(wide); d != nil && d.bytes() <= t.bytes() {
-		t.matrix = *d
+	size := int64(4)
+	if wide {
+		size = 8
+	}
+	if int64(t.rows)*int64(t.cols)*size <= t.bytes() {
+		t.matrix = *t.dense(wide)
 	}
 }
 

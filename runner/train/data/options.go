@@ -132,15 +132,41 @@ func (s *Set) split(o Options) error {
 	if err != nil {
 		return err
 	}
-	s.Train, s.Val, s.Test = order[:train:train], order[train:train+val:train+val], order[train+val:train+val+test]
-	for _, part := range [][]int32{s.Train, s.Val, s.Test} {
-		slices.Sort(part)
+	part := make([]uint8, s.t.rows) // of each row; 3: none
+	for k, i := range order {
+		switch {
+		case k >= train+val+test:
+			part[i] = 3
+		case k >= train+val:
+			part[i] = 2
+		case k >= train:
+			part[i] = 1
+		}
 	}
-	if n < s.t.rows {
-		s.Val = append(s.Val[:len(s.Val):len(s.Val)], run(p[0], p[0]+p[1])...)
-		s.Test = append(s.Test[:len(s.Test):len(s.Test)], run(p[0]+p[1], s.t.rows)...)
+	for i := n; i < s.t.rows; i++ {
+		if part[i] = 1; i >= p[0]+p[1] {
+			part[i] = 2
+		}
 	}
+	s.Train, s.Val, s.Test = rowsOf(part, 0), rowsOf(part, 1), rowsOf(part, 2)
 	return nil
+}
+
+// rowsOf returns the rows of one part.
+func rowsOf(part []uint8, which uint8) []int32 {
+	n := 0
+	for _, p := range part {
+		if p == which {
+			n++
+		}
+	}
+	list := make([]int32, 0, n)
+	for i, p := range part {
+		if p == which {
+			list = append(list, int32(i))
+		}
+	}
+	return list
 }
 
 // counts returns the numbers of rows of the parts of n.

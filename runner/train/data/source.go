@@ -3,6 +3,7 @@ package data
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,8 @@ type Source struct {
 	Embedded fs.FS
 	// MaxBytes limits the size of a file, unpacked; 0 is 4 GiB.
 	MaxBytes int64
+
+	longest int // bytes of a line; 0 is maxLine
 
 	// Trials ask at the same time for the same set and must wait for the one
 	// that loads it. A goroutine that owns the sets would need an end; a mutex
@@ -129,7 +132,7 @@ func (s *Source) table(key tableKey, format string, parts [3][]file, o Options) 
 		if s.tables == nil {
 			s.tables = make(map[tableKey]func() (*table, error))
 		}
-		load = sync.OnceValues(func() (*table, error) { return read(format, parts, o, limit) })
+		load = sync.OnceValues(func() (*table, error) { return read(format, parts, o, limit, cmp.Or(s.longest, maxLine)) })
 		s.tables[key] = load
 	}
 	s.mu.Unlock()

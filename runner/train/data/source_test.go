@@ -209,15 +209,15 @@ func TestOversizedGzip(t *testing.T) {
 	if len(bomb) > 1<<16 {
 		t.Fatalf("%d bytes are no bomb", len(bomb))
 	}
-	dir := write(t, map[string]string{"x.csv.gz": string(bomb), "one.csv.gz": string(zipped([]byte(strings.Repeat("1", maxLine+100_000)))),
-		"quote.csv": "a,y\n1,\"" + strings.Repeat("\n", maxLine+100_000), "one.svm": "1 1:" + strings.Repeat("1", maxLine+100_000)})
+	dir := write(t, map[string]string{"x.csv.gz": string(bomb), "one.csv.gz": string(zipped([]byte(strings.Repeat("1", 500_000)))),
+		"quote.csv": "a,y\n1,\"" + strings.Repeat("\n", 500_000), "one.svm": "1 1:" + strings.Repeat("1", 500_000)})
 	s := &Source{Dirs: []string{dir}, MaxBytes: 1 << 20}
 	if _, err := s.Open("x.csv.gz", Options{}); err == nil || !strings.Contains(err.Error(), "x.csv.gz: over 1048576 bytes unpacked") {
 		t.Errorf("got %v want the limit", err)
 	}
-	s.MaxBytes = 0
+	s.longest = 100_000
 	for name, line := range map[string]string{"one.csv.gz": "1", "quote.csv": "2", "one.svm": "1"} {
-		if _, err := s.Open(name, Options{}); err == nil || !strings.Contains(err.Error(), name+":"+line+": a line of over") {
+		if _, err := s.Open(name, Options{}); err == nil || !strings.Contains(err.Error(), name+":"+line+": a line that is too long") {
 			t.Errorf("%s: got %v want the limit of a line", name, err)
 		}
 	}

@@ -16,13 +16,13 @@ import (
 // really holds.
 const (
 	maxRows    = 100_000_000
-	maxColumns = 1 << 16  // of a dense row
-	maxIndex   = 1 << 22  // of a sparse row
-	maxClasses = 65_536   // different labels
-	fewClasses = 100      // whole numbers that are taken for labels unasked
-	maxLevels  = 1000     // different texts of a column of features
-	maxLine    = 16 << 20 // bytes of one record
-	maxBytes   = 4 << 30  // of one file, unpacked; and of a set in memory
+	maxColumns = 1 << 16 // of a dense row
+	maxIndex   = 1 << 22 // of a sparse row
+	maxClasses = 65_536  // different labels
+	fewClasses = 100     // whole numbers that are taken for labels unasked
+	maxLevels  = 1000    // different texts of a column of features
+	maxLine    = 8 << 20 // bytes of one record
+	maxBytes   = 4 << 30 // of one file, unpacked; and of a set in memory
 )
 
 // A file is one file of a set, with the name that messages give it.

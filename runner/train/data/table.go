@@ -45,18 +45,19 @@ type column struct {
 // A reading is the making of a table.
 type reading struct {
 	table
-	o     Options
-	limit int64
-	hash  hash.Hash
-	y     outcome
+	o       Options
+	limit   int64 // bytes of a file
+	hash    hash.Hash
+	longest int // bytes of a line
+	y       outcome
 
 	categories []*placeError // CSV: the first text of each column, if it has one
 }
 
 // read reads the files of the three parts; those of validation and test may be
 // absent.
-func read(format string, parts [3][]file, o Options, limit int64) (*table, error) {
-	r := &reading{o: o, limit: limit, hash: sha256.New()}
+func read(format string, parts [3][]file, o Options, limit int64, longest int) (*table, error) {
+	r := &reading{o: o, limit: limit, longest: longest, hash: sha256.New()}
 	r.unit, r.y.task = 1, o.Task
 	readers := map[string]func(*reading, file, int) error{"csv": (*reading).csv, "libsvm": (*reading).libsvm}
 	for part, files := range parts {
