@@ -3,6 +3,8 @@ package optim
 import (
 	"fmt"
 	"math"
+
+	"github.com/trawl-sweep/trawl/runner/train/kernel"
 )
 
 // Float is what weights are made of.
@@ -15,11 +17,13 @@ type Optimizer[T Float] struct {
 	n       int
 	steps   int64 // done
 	m, s, a []T   // of the rule's slots; nil where it has none
+
+	decay, tmp []T // of one block
 }
 
 // New returns an optimizer of n weights that has made no step.
 func New[T Float](r Rule, n int) *Optimizer[T] {
-	o := &Optimizer[T]{rule: r, n: n}
+	o := &Optimizer[T]{rule: r, n: n, decay: make([]T, min(n, block)), tmp: make([]T, min(n, block))}
 	for _, name := range r.slots() {
 		*o.slot(name) = make([]T, n)
 	}
@@ -91,43 +95,63 @@ func (o *Optimizer[T]) Step(w, g []T, eta float64) {
 	}
 }
 
+// block is how many weights take all passes of sgd before the next: few enough
+// to stay in the first-level cache.
+const block = 1024
+
+// sgd is made of the kernels' passes, which have the bits of the plain loop
+// over pace.
 func (o *Optimizer[T]) sgd(w, g []T, eta float64) {
 	r := &o.rule
-	lambda, rate := T(r.WeightDecay), T(eta)
-	g = g[:len(w)]
-	if r.Momentum == 0 {
-		for i, x := range w {
-			w[i] = x - T(rate*(g[i]+T(lambda*x)))
-		}
-		return
-	}
 	fresh := 1 - r.Dampening
 	if o.steps == 1 {
 		fresh = 1
 	}
-	p := pace[T]{mu: T(r.Momentum), rate: rate, fresh: T(fresh)}
 	if !r.Velocity {
-		p.fresh = T(eta * fresh)
+		fresh = float64(eta * fresh)
 	}
-	v := o.m[:len(w)]
-	switch {
-	case r.Velocity && r.Nesterov:
-		for i, x := range w {
-			w[i] = x - p.velocityNesterov(&v[i], g[i]+T(lambda*x))
+	for at := 0; at < len(w); at += block {
+		end := min(at+block, len(w))
+		w, d := w[at:end], o.decayed(w[at:end], g[at:end])
+		if r.Momentum == 0 {
+			kernel.Axpy(-T(eta), d, w)
+			continue
 		}
-	case r.Velocity:
-		for i, x := range w {
-			w[i] = x - p.velocity(&v[i], g[i]+T(lambda*x))
-		}
-	case r.Nesterov:
-		for i, x := range w {
-			w[i] = x + p.heavyNesterov(&v[i], g[i]+T(lambda*x))
-		}
-	default:
-		for i, x := range w {
-			w[i] = x + p.heavy(&v[i], g[i]+T(lambda*x))
+		v := o.m[at:end]
+		kernel.Scale(T(r.Momentum), v)
+		switch {
+		case r.Velocity && r.Nesterov:
+			kernel.Axpy(T(fresh), d, v)
+			u := o.tmp[:len(v)]
+			copy(u, d)
+			kernel.Axpy(T(r.Momentum), v, u)
+			kernel.Axpy(-T(eta), u, w)
+		case r.Velocity:
+			kernel.Axpy(T(fresh), d, v)
+			kernel.Axpy(-T(eta), v, w)
+		case r.Nesterov:
+			kernel.Axpy(-T(fresh), d, v)
+			u := o.tmp[:len(v)]
+			copy(u, v)
+			kernel.Scale(T(r.Momentum), u)
+			kernel.Axpy(-T(eta), d, u)
+			kernel.Axpy(1, u, w)
+		default:
+			kernel.Axpy(-T(fresh), d, v)
+			kernel.Axpy(1, v, w)
 		}
 	}
+}
+
+// decayed returns g + λw.
+func (o *Optimizer[T]) decayed(w, g []T) []T {
+	if o.rule.WeightDecay == 0 {
+		return g
+	}
+	d := o.decay[:len(g)]
+	copy(d, g)
+	kernel.Axpy(T(o.rule.WeightDecay), w, d)
+	return d
 }
 
 // A pace is what a direction d makes of the speed v, and of that a step.

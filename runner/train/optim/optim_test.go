@@ -160,6 +160,52 @@ func TestFloat32FollowsFloat64(t *testing.T) {
 	}
 }
 
+// The passes of sgd have the bits of the plain loop, with whatever instructions.
+func TestPassesHaveTheBitsOfThePlainLoop(t *testing.T) {
+	for _, r := range rules() {
+		if r.Method != SGD || r.Momentum == 0 {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(5, 6))
+		w, g := make([]float32, 2500), make([]float32, 2500)
+		for i := range w {
+			w[i] = float32(rng.NormFloat64())
+		}
+		o, want, v := New[float32](r, len(w)), append([]float32(nil), w...), make([]float32, len(w))
+		for step := range 3 {
+			for i := range g {
+				g[i] = float32(rng.NormFloat64())
+			}
+			const eta = 0.03
+			o.Step(w, g, eta)
+			fresh := 1 - r.Dampening
+			if step == 0 {
+				fresh = 1
+			}
+			if !r.Velocity {
+				fresh *= eta
+			}
+			p := pace[float32]{mu: float32(r.Momentum), rate: eta, fresh: float32(fresh)}
+			for i, x := range want {
+				d := g[i] + float32(float32(r.WeightDecay)*x)
+				switch {
+				case r.Velocity && r.Nesterov:
+					want[i] = x - p.velocityNesterov(&v[i], d)
+				case r.Velocity:
+					want[i] = x - p.velocity(&v[i], d)
+				case r.Nesterov:
+					want[i] = x + p.heavyNesterov(&v[i], d)
+				default:
+					want[i] = x + p.heavy(&v[i], d)
+				}
+			}
+			if !reflect.DeepEqual(w, want) {
+				t.Fatalf("%+v: step %d differs from the plain loop", r, step)
+			}
+		}
+	}
+}
+
 func TestStepsDoNotAllocate(t *testing.T) {
 	for _, rule := range rules() {
 		o, w, g := New[float32](rule, 100), make([]float32, 100), make([]float32, 100)
