@@ -107,6 +107,7 @@ func BenchmarkLoops(b *testing.B) {
 	wide := make([]float32, in)
 	z := normals[float32](rng, rows*out)
 	h := x[:rows*256]
+	losses, hits := make([]float64, rows*32), make([]int, 32)
 	loops := []struct {
 		name string
 		f    func()
@@ -115,6 +116,10 @@ func BenchmarkLoops(b *testing.B) {
 		{"gather and standardise", func() { GatherU8(y, in, u8, in, index, in, wide, wide) }},
 		{"softmax rows=128 n=10", func() { copy(y, z); SoftmaxCE(y, out, rows, out, label, 0, 1, loss) }},
 		{"softmax smoothed", func() { copy(y, z); SoftmaxCE(y, out, rows, out, label, 0.1, 1, loss) }},
+		{"softmax in 32 groups", func() {
+			copy(y, x[:rows*32*out])
+			SoftmaxGroups(y, rows, 32, out, label, wide[:32], 1, losses, hits)
+		}},
 		{"set bias rows=128 n=256", func() { SetRows(y, 256, rows, 256, wide[:256]) }},
 		{"sum rows=128 n=256", func() { SumRows(wide[:256], h, 256, rows, 256, false) }},
 		{"sum rows=128 n=10", func() { SumRows(wide[:out], h, out, rows, out, false) }},

@@ -1,8 +1,8 @@
 package kernel
 
-// Work is the scratch space of Gemm. The zero Work is ready; it grows to the
-// largest shape seen and allocates nothing afterwards. It is used by one
-// goroutine.
+// Work is the scratch space of Gemm: panels of op(A) and op(B), and a transposed
+// C. The zero Work is ready, nil is not; it grows to the largest shape seen and
+// allocates nothing afterwards. It is used by one goroutine.
 type Work struct {
 	packA, packB, turned []float32
 }
@@ -18,7 +18,12 @@ type Work struct {
 //
 // An element of C is one chain of fused multiply-adds over k, in float64 of
 // rounded products and additions (see the package comment): its error is at
-// most about k·u·Σ|a·b| with u = 2⁻²⁴ or 2⁻⁵³.
+// most about k·u·Σ|a·b| with u = 2⁻²⁴ or 2⁻⁵³. So a product may be cut into rows,
+// columns or, with acc, steps of k in their order, and keeps its bits.
+//
+// A dense layer with weights stored as out×in is X·Wᵀ forward (tb, with acc
+// after SetRows for a bias), dYᵀ·X for the gradient of W (ta) and dY·W for that
+// of X. All shapes are fast; few columns (n < 16) use a part of the vector.
 func Gemm[T Float](w *Work, ta, tb bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, acc bool) {
 	if k < 0 {
 		panic("kernel: Gemm: negative size, or stride below the width")

@@ -15,15 +15,6 @@ const (
 	gradient                     // scale·(p − y)
 )
 
-// Softmax turns rows of logits into probabilities, in place,
-//
-//	p_j = exp(z_j − max z) / Σ exp(z_i − max z)
-//
-// z is rows×n with stride ld. A row with NaN or +Inf becomes NaN.
-func Softmax[T Float](z []T, ld, rows, n int) {
-	softmax(z, ld, rows, n, nil, 0, 0, nil, probabilities)
-}
-
 // SoftmaxCE is the cross-entropy of softmax with its gradient by the logits, in
 // place of these. For each of the rows of z (rows×n, stride ld), with p the
 // softmax, c = label[i] and target y = (1−s)·e_c + s/n, s the smoothing,
@@ -41,45 +32,82 @@ func Softmax[T Float](z []T, ld, rows, n int) {
 // Szegedy et al., Rethinking the Inception architecture for computer vision,
 // CVPR 2016, section 7, for the smoothing.
 func SoftmaxCE[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T, loss []float64) (right int) {
-	return softmax(z, ld, rows, n, checkLabels(label, rows, n, loss), smoothing, scale, loss, gradient)
+	return oneGroup(z, ld, rows, n, label, smoothing, scale, loss, gradient)
 }
 
 // SoftmaxLoss is SoftmaxCE for evaluation: z becomes the probabilities.
 func SoftmaxLoss[T Float](z []T, ld, rows, n int, label []int32, smoothing T, loss []float64) (right int) {
-	return softmax(z, ld, rows, n, checkLabels(label, rows, n, loss), smoothing, 1, loss, probabilities)
+	return oneGroup(z, ld, rows, n, label, smoothing, 1, loss, probabilities)
 }
 
-func checkLabels(label []int32, rows, n int, loss []float64) []int32 {
-	if rows > len(label) || rows > len(loss) {
+// SoftmaxGroups is SoftmaxCE for several models on the same examples: a row of
+// z holds the n logits of each of the groups, one behind the other and without
+// gaps, as a product with the weights of all models side by side leaves them.
+// Label has one value per row, smoothing one per group; loss[i·groups+g] is
+// that of group g on row i, and right[g] grows by the rows where g is right. The
+// bits are those of SoftmaxCE for each group alone.
+func SoftmaxGroups[T Float](z []T, rows, groups, n int, label []int32, smoothing []T, scale T, loss []float64, right []int) {
+	if groups < 1 || len(smoothing) != groups || len(right) != groups {
+		panic("kernel: SoftmaxGroups: want a smoothing and a count for each group")
+	}
+	e := entropy[T]{n, n, groups, label, smoothing, scale, loss, right, gradient}
+	e.all(z, rows)
+}
+
+func oneGroup[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T, loss []float64, out outcome) int {
+	s, right := [1]T{smoothing}, [1]int{}
+	e := entropy[T]{ld, n, 1, label, s[:], scale, loss, right[:], out}
+	e.all(z, rows)
+	return right[0]
+}
+
+// An entropy is the arguments of SoftmaxGroups, or of SoftmaxCE with 1 group.
+type entropy[T Float] struct {
+	ld, n, groups int
+	label         []int32
+	smoothing     []T
+	scale         T
+	loss          []float64
+	right         []int
+	out           outcome
+}
+
+// all does rows examples, block by block.
+func (e *entropy[T]) all(z []T, rows int) {
+	checkMatrix("softmax", len(z), rows*e.groups, e.n, e.ld)
+	if rows > len(e.label) || rows*e.groups > len(e.loss) {
 		panic("kernel: softmax: fewer labels or losses than rows")
 	}
-	for _, c := range label[:max(rows, 0)] {
-		if uint(c) >= uint(n) {
+	for _, c := range e.label[:rows] {
+		if uint(c) >= uint(e.n) {
 			panic("kernel: softmax: label outside the classes")
 		}
 	}
-	return label
+	for r, rows := 0, rows*e.groups; r < rows; {
+		block := min(blockRows(e.n), rows-r)
+		e.block(z[r*e.ld:], r, block)
+		r += block
+	}
 }
 
-// softmax is Softmax if label is nil.
-func softmax[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T, loss []float64, out outcome) (right int) {
-	checkMatrix("softmax", len(z), rows, n, ld)
+// blockRows is how many rows of n logits go through softmax at once.
+func blockRows(n int) int { return min(max(1, softmaxBlock/n), softmaxRows) }
+
+// Softmax turns rows of logits into probabilities, in place,
+//
+//	p_j = exp(z_j − max z) / Σ exp(z_i − max z)
+//
+// z is rows×n with stride ld. A row with NaN or +Inf becomes NaN.
+func Softmax[T Float](z []T, ld, rows, n int) {
+	checkMatrix("Softmax", len(z), rows, n, ld)
 	if n == 0 {
-		return 0
+		return
 	}
-	for block := min(max(1, softmaxBlock/n), softmaxRows); rows > 0; {
-		r := min(block, rows)
-		if label == nil {
-			softmaxOf(z, ld, r, n)
-		} else {
-			right += crossEntropy(z, ld, r, n, label, smoothing, scale, loss, out)
-			label, loss = label[r:], loss[r:]
-		}
-		if rows -= r; rows > 0 {
-			z = z[r*ld:]
-		}
+	for r := 0; r < rows; {
+		block := min(blockRows(n), rows-r)
+		softmaxOf(z[r*ld:], ld, block, n)
+		r += block
 	}
-	return right
 }
 
 // softmaxOf is Softmax of one block.
@@ -96,42 +124,48 @@ func softmaxOf[T Float](z []T, ld, rows, n int) {
 	}
 }
 
-// crossEntropy is SoftmaxCE of one block. It goes over the rows once for each
-// step, so that the waits of one row's sum or logarithm are filled by others.
-func crossEntropy[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale T, loss []float64, out outcome) (right int) {
+// block does the rows from the r-th on. It goes over them once for each step,
+// so that the waits of one row's sum or logarithm are filled by others.
+func (e *entropy[T]) block(z []T, r, rows int) {
 	var first [softmaxRows]bool // the label's logit is the first largest
 	var sums [softmaxRows]float64
 	for i := range rows {
-		row := z[i*ld:][:n]
+		row, c, s := e.row(z, i, r)
 		top, at := largest(row)
-		first[i] = at == int(label[i])
-		loss[i] = targetTerm(row, top, row[label[i]], smoothing)
+		first[i] = at == c
+		e.loss[r+i] = targetTerm(row, top, row[c], s)
 		subtract(row, top)
 	}
-	expRows(z, ld, rows, n)
-	off := T(float64(float64(scale)*float64(smoothing)) / float64(n))
-	on := T(float64(scale) * (1 - float64(smoothing)))
+	expRows(z, e.ld, rows, e.n)
 	for i := range rows {
-		row := z[i*ld:][:n]
+		row, c, s := e.row(z, i, r)
 		sums[i] = total(row)
-		if out == probabilities {
+		if e.out == probabilities {
 			multiply(row, T(1/sums[i]))
 			continue
 		}
-		multiply(row, T(float64(scale)/sums[i]))
-		if smoothing != 0 {
-			subtract(row, off)
+		multiply(row, T(float64(e.scale)/sums[i]))
+		if s != 0 {
+			subtract(row, T(float64(float64(e.scale)*float64(s))/float64(e.n)))
 		}
-		row[label[i]] -= on
+		row[c] -= T(float64(e.scale) * (1 - float64(s)))
 	}
 	for i := range rows {
-		loss[i] += log64(sums[i])
+		e.loss[r+i] += log64(sums[i])
 		// The sum is NaN where the row has no softmax.
 		if first[i] && sums[i] > 0 {
-			right++
+			e.right[(r+i)%e.groups]++
 		}
 	}
-	return right
+}
+
+// row is row i of the block that begins with row r, its label and its smoothing.
+func (e *entropy[T]) row(z []T, i, r int) (row []T, label int, smoothing T) {
+	row = z[i*e.ld:][:e.n]
+	if e.groups == 1 {
+		return row, int(e.label[r+i]), e.smoothing[0]
+	}
+	return row, int(e.label[(r+i)/e.groups]), e.smoothing[(r+i)%e.groups]
 }
 
 // largest returns the largest value, NaN if the first is one, and its place.

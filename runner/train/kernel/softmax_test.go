@@ -151,3 +151,38 @@ func TestSoftmaxOfNonFinite(t *testing.T) {
 		})
 	}
 }
+
+// Groups have the bits of each model alone.
+func TestSoftmaxGroups(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	const rows, groups, n = 130, 7, 10
+	z := normals[float32](rng, rows*groups*n)
+	label, smoothing := make([]int32, rows), make([]float32, groups)
+	for i := range label {
+		label[i] = int32(rng.IntN(n))
+	}
+	for g := range smoothing {
+		smoothing[g] = float32(g%3) * 0.1
+	}
+	all := append([]float32(nil), z...)
+	loss, right := make([]float64, rows*groups), make([]int, groups)
+	SoftmaxGroups(all, rows, groups, n, label, smoothing, 0.5, loss, right)
+	for g := range groups {
+		alone := make([]float64, rows)
+		one := z[g*n:]
+		hits := SoftmaxCE(one, groups*n, rows, n, label, smoothing[g], 0.5, alone)
+		if right[g] != hits {
+			t.Errorf("group %d: got %d rows right, want %d", g, right[g], hits)
+		}
+		for i := range rows {
+			if loss[i*groups+g] != alone[i] {
+				t.Fatalf("group %d: loss of row %d: got %v, want %v", g, i, loss[i*groups+g], alone[i])
+			}
+		}
+	}
+	for i := range z {
+		if !sameBits(all[i], z[i]) {
+			t.Fatalf("gradient %d: got %x, want %x", i, all[i], z[i])
+		}
+	}
+}

@@ -117,6 +117,7 @@ func TestMistakesPanic(t *testing.T) {
 		{"scale", func() { GatherU8(x, 3, make([]uint8, 6), 3, []int32{1}, 3, x[:2], nil) }},
 		{"label", func() { SoftmaxCE(x, 3, 4, 3, []int32{0, 1, 2, 3}, 0, 1, make([]float64, 4)) }},
 		{"losses", func() { SoftmaxCE(x, 3, 4, 3, []int32{0, 1, 2, 1}, 0, 1, make([]float64, 3)) }},
+		{"groups", func() { SoftmaxGroups(x, 2, 2, 3, []int32{0, 1}, x[:1], 1, make([]float64, 4), make([]int, 2)) }},
 		{"bias", func() { AddRows(x, 3, 4, 3, x[:2]) }},
 	}
 	for _, tt := range tests {
