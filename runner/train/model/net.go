@@ -1,3 +1,21 @@
+// Package model holds the models of the built-in trainer: linear regression,
+// softmax regression and perceptrons of up to four hidden layers, with their
+// losses, penalties, dropout, gradients and initial weights, for float32 and
+// float64.
+//
+// The parameters are one vector, layer after layer from the input on: the
+// weights [out, in] row by row, then the biases. A batch is a matrix with an
+// example per row; all products are those of package kernel, so that the bits
+// depend on the numbers alone and not on the size of the batch, on what stands
+// beside it, or on the processor.
+//
+// Sources: Rumelhart, Hinton and Williams, Learning representations by
+// back-propagating errors, Nature 323, 1986; Hendrycks and Gimpel,
+// arXiv:1606.08415 (GELU); Srivastava and others, Dropout, JMLR 15, 2014;
+// Szegedy and others, CVPR 2016, section 7 (label smoothing); Glorot and Bengio,
+// AISTATS 2010; He and others, ICCV 2015. Departures: dropout divides by 1−p in
+// training, where the paper multiplies by it in evaluation; He's weights are
+// uniform with his variance and not normal.
 package model
 
 import (
