@@ -166,7 +166,7 @@ var trainerKeys = func() []key {
 	for _, name := range strings.Fields(`data target split model hidden activation dropout init init_from freeze sparsity
 		loss optimizer lr momentum momentum_form dampening nesterov rho centered beta1 beta2 eps weight_decay l1 l2
 		label_smoothing clip_norm clip_value schedule decay decay_every decay_unit lr_min warmup batch_size epochs steps
-		standardize one_hot augment precision diverge_above seed`) {
+		standardize one_hot augment precision diverge_above seed missing sparsify new_head report_every`) {
 		ks = append(ks, key{name: name, shape: anything})
 	}
 	return ks

@@ -52,7 +52,7 @@ func TestRoundTripLaws(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := f.Tensor("x", len(x))
+		got, err := f.Float64s("x", len(x))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,10 +66,10 @@ func TestRoundTripLaws(t *testing.T) {
 
 func TestTensorByNameAndShape(t *testing.T) {
 	f := sample()
-	if _, err := f.Tensor("bias", 3); err == nil || !strings.Contains(err.Error(), "shape [2]; want [3]") {
+	if _, err := f.Float64s("bias", 3); err == nil || !strings.Contains(err.Error(), "shape [2]; want [3]") {
 		t.Errorf("other shape: got %v", err)
 	}
-	if _, err := f.Tensor("gain", 3); err == nil || !strings.Contains(err.Error(), "no tensor gain") {
+	if _, err := f.Float64s("gain", 3); err == nil || !strings.Contains(err.Error(), "no tensor gain") {
 		t.Errorf("no such tensor: got %v", err)
 	}
 }

@@ -44,9 +44,6 @@ type Source struct {
 	sets      map[setKey]weak.Pointer[Set]
 	recent    [8]*Set // kept although nobody uses them: the next trial may
 	next      int
-
-	legacyMu sync.Mutex
-	legacy   map[string]*Legacy
 }
 
 type tableKey struct {
