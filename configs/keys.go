@@ -104,6 +104,8 @@ var table = []key{
 	{name: "zip", shape: listOf, part: decides, item: &key{shape: listOf, item: word}, doc: "groups of parameters that move together"},
 	{name: "points", shape: listOf, part: decides, item: &key{shape: open, item: &key{shape: anything}},
 		doc: "points tried first; missing values are drawn"},
+	{name: "from", shape: text | listOf, part: decides, item: word,
+		doc: "sweeps to learn from before the first trial: NAME, FILE.db or FILE.db/NAME"},
 	{name: "repeats", shape: integer | mapOf, part: decides, least: bound(1), doc: "runs of each point with different seeds",
 		keys: []key{
 			{name: "count", shape: integer, least: bound(1), doc: "how many; seeds 1 … count"},

@@ -101,6 +101,7 @@ func (l *loader) readSpec(stem string) {
 	l.readSpace()
 	l.readRepeats()
 	l.readPoints()
+	s.From = textsOf(l.doc, "from")
 	l.readMethod()
 	l.readCommand()
 	l.readTrainer()

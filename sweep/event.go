@@ -30,6 +30,16 @@ type SpecSet struct {
 	// they lack, and the points so far that are not in the new space.
 	Was     map[string]Value `json:"was,omitempty"`
 	Outside []PointID        `json:"outside,omitempty"`
+
+	// With `from:`, what earlier sweeps found: told to the sampler first.
+	Learned []Learned `json:"learned,omitempty"`
+}
+
+// Learned is a point of another sweep and how it came out.
+type Learned struct {
+	Params string    `json:"params"` // JSON of its values, by the names of the present space
+	State  State     `json:"state"`
+	Values []float64 `json:"values,omitempty"` // finite means, one per objective; none: it has no value
 }
 
 // Proposed is a new trial, queued.

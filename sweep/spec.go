@@ -24,6 +24,7 @@ type Spec struct {
 	Objectives []Objective // none: nothing ranks
 	Space      *Space
 	Points     []map[string]Value // tried first; missing values are drawn
+	From       []string           // sweeps to learn from: NAME, FILE.db, FILE.db/NAME
 	Repeats    Repeats
 	Duplicates string // skip, allow or reuse
 

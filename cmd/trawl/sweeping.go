@@ -159,6 +159,12 @@ func (s *sweeping) revise(ctx context.Context, last *sweep.SpecSet) error {
 		}
 		s.sayChanges(last)
 	}
+	if e.Why != "how" {
+		var err error
+		if e.Learned, err = s.learn(ctx); err != nil {
+			return err
+		}
+	}
 	s.revision = e.Revision
 	return s.store.Revise(ctx, e, s.spec)
 }

@@ -146,7 +146,7 @@ func TestTrainerTakesTheValues(t *testing.T) {
 // Sweep files may name the keys that the trainer has, and no others.
 func TestKeysOfSweepFiles(t *testing.T) {
 	for _, k := range append(train.Keys(), "nosuch") {
-		src := "trainer: {}\nmethod: grid\nmetric: {name: val_loss}\nparameters: {" + k + ": {values: [1, 2]}}\n"
+		src := "trainer: {}\nmethod: grid\nmetric: {name: val_loss}\nparameters: {" + k + ": {min: 1, max: 2, levels: 2}}\n"
 		f, err := configs.Parse("x.yaml", []byte(src), configs.Options{})
 		if err != nil {
 			t.Fatal(err)

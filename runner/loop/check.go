@@ -15,7 +15,7 @@ func CheckProposals(entries []sweep.Entry, revision int, plannerOf func(doc stri
 	var c *checker
 	for i, entry := range entries {
 		if e, ok := entry.Event.(*sweep.SpecSet); ok && e.Revision == revision {
-			if c, err = newChecker(plannerOf, e.Doc, revision, entries[:i]); err != nil {
+			if c, err = newChecker(plannerOf, e.Doc, revision, entries[:i+1]); err != nil {
 				return n, nil, err
 			}
 			continue
@@ -81,7 +81,9 @@ func (c *checker) open(e *sweep.Proposed, pt sweep.Point) error {
 // fold takes an event as the loop does when it resumes.
 func (c *checker) fold(event sweep.Event) error {
 	switch e := event.(type) {
-	case *sweep.SpecSet, *sweep.Note:
+	case *sweep.SpecSet:
+		return c.planner.Learn(e, c.space)
+	case *sweep.Note:
 		return nil
 	case *sweep.Proposed:
 		pt, err := c.space.ParseJSON([]byte(e.Params))

@@ -42,6 +42,7 @@ type Planner struct {
 	count     int64                   // points proposed
 	firsts    int64                   // first repeats proposed: the points, and duplicates where they are allowed
 	means     map[sweep.PointID]*mean // of points not told yet; samplers that look
+	learned   int64                   // outcomes of other sweeps told
 }
 
 // point is what the planner keeps of a point: 24 bytes.
@@ -118,6 +119,25 @@ func (p *Planner) FoldOld(e *sweep.Proposed, space *sweep.Space) {
 		f.Point = nil
 	}
 	p.Fold(&f)
+}
+
+// Learn tells the sampler what other sweeps found, as e has it, where that lies
+// in the space.
+func (p *Planner) Learn(e *sweep.SpecSet, space *sweep.Space) error {
+	if p.means == nil {
+		return nil
+	}
+	for _, x := range e.Learned {
+		pt, err := space.ParseJSON([]byte(x.Params))
+		if err != nil {
+			return err
+		}
+		if pt, inside := space.Adopt(pt); inside {
+			p.learned++ // no proposal has such an index
+			p.sampler.Tell(sweep.Outcome{Proposal: sweep.Proposal{Index: math.MinInt64/2 - p.learned, Point: pt}, State: x.State, Values: x.Values})
+		}
+	}
+	return nil
 }
 
 // startKeeping takes up the points so far of a planner that kept none.

@@ -356,7 +356,9 @@ func (l *loop) fold() error {
 
 func (l *loop) foldOne(event sweep.Event) error {
 	switch e := event.(type) {
-	case *sweep.SpecSet, *sweep.Note:
+	case *sweep.SpecSet:
+		return l.Planner.Learn(e, l.Spec.Space)
+	case *sweep.Note:
 		return nil
 	case *sweep.Proposed:
 		pt, err := l.Spec.Space.ParseJSON([]byte(e.Params))

@@ -103,6 +103,9 @@ func (g *GP) Tell(o sweep.Outcome) {
 	}
 	r.score = value
 	g.rows = append(g.rows, r)
+	if !r.failed && o.Index < 0 && g.startup > 0 {
+		g.startup-- // given, not ours: as good for a start
+	}
 	if !r.failed {
 		g.good++
 	}
