@@ -42,7 +42,7 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	var ruling Ruling
 	if l.Judge != nil && len(u.Reports) > 0 {
 		l.tick++
-		post.Tick, post.Reports = l.tick, inOrder(u.Reports)
+		post.Tick, post.Reports = l.tick, InOrder(u.Reports)
 		ruling = l.Judge.Observe(id, v.trial.Attempt, post.Reports)
 	}
 	if u.Exit == nil {
