@@ -83,6 +83,7 @@ var floors = []storey{
 	{3, "configs/examples", nil},
 	{3, "configs", []string{yaml}},
 	{3, "runner/inproc", []string{xsys}},
+	{3, "runner/sim", nil},
 	{3, "runner/slurm", []string{xsys, flock, renameio}},
 	{3, "results/dash", nil},
 

@@ -32,6 +32,7 @@ var exampleLines = map[string][]string{
 	"reread":   {"trawl reread mnist sweep.yaml"},
 	"verify":   {"trawl verify mnist"},
 	"version":  {"trawl version --json"},
+	"simulate": {"trawl simulate --from mnist --early none,asha", "trawl simulate sweep.yaml --table T.csv.gz --method random,tpe --at 50,100", "trawl simulate --table curves.csv.gz --metric valid --early none,asha,median -j 8"},
 	"schema":   {"trawl schema > sweep.schema.json"},
 }
 
