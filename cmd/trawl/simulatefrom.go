@@ -110,6 +110,9 @@ func recordOf(ctx context.Context, r *results.Reader, t results.TrialRow) (sim.R
 			base, began = rec.End, startOf(attempts, x.Attempt)
 		}
 		x.At = max(rec.End, base+since(began, x.At))
+		if n := len(rec.Reports); n > 0 && x.At == rec.End && x.Step != rec.Reports[n-1].Step {
+			x.At++ // that two steps were read at once is an accident
+		}
 		rec.Reports, rec.End = append(rec.Reports, x.Report), x.At
 	}
 	if t.EndedAt != nil {
