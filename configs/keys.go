@@ -78,8 +78,6 @@ var slurmKeys = []key{
 	{name: "pools", shape: listOf, item: &key{shape: open, item: &key{shape: anything}}, doc: "several kinds of workers"},
 }
 
-var stoppers = []string{"hyperband", "asha", "median", "percentile", "patience", "threshold", "wilcoxon"}
-
 var methods = []string{"grid", "random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "auto", "points", "bayes"}
 
 var classes = []string{"exit", "signal", "timeout", "stalled", "oom", "no_objective", "lost", "start"}
@@ -115,28 +113,7 @@ var table = []key{
 		}},
 	{name: "duplicates", shape: text, part: decides, words: []string{"skip", "allow", "reuse"}, implied: `"skip"`,
 		doc: "what becomes of a proposal that was tried already; default skip"},
-	{name: "early_terminate", shape: mapOf, part: decides, lenient: true, doc: "ends bad trials early", keys: []key{
-		{name: "type", shape: text, words: stoppers, doc: "the rule"},
-		{name: "min_iter", shape: integer, doc: "first step at which a trial may end"},
-		{name: "max_iter", shape: integer, doc: "steps of a whole trial"},
-		{name: "s", shape: number, doc: "how many rungs, from max_iter down"},
-		{name: "eta", shape: number, above: bound(1), doc: "the best 1/eta go on at each rung"},
-		{name: "strict", shape: boolean, doc: "W&B's stricter rule"},
-		{name: "percentile", shape: number, least: bound(0), doc: "percentile: the share that goes on"},
-		{name: "patience", shape: integer, least: bound(1), doc: "patience: steps without improvement"},
-		{name: "min_delta", shape: number, least: bound(0), doc: "patience: what counts as improvement"},
-		{name: "lower", shape: number, doc: "threshold: end below this"},
-		{name: "upper", shape: number, doc: "threshold: end above this"},
-		{name: "p_threshold", shape: number, above: bound(0), doc: "wilcoxon: level of the test"},
-		{name: "min_trials", shape: integer, least: bound(0), doc: "trials to see before any is ended"},
-		{name: "interval", shape: integer, least: bound(1), doc: "steps between decisions"},
-		{name: "metric", shape: text, doc: "the metric that it looks at; default: the objective"},
-		{name: "goal", shape: text, words: []string{"minimize", "maximize"}, doc: "of a metric that is no objective; default minimize"},
-		{name: "then", shape: anything, doc: "patience: the pruner that it holds back, a type or a mapping"},
-		{name: "bootstrap", shape: integer, least: bound(0), doc: "asha: trials that pass a rung before any is ended there"},
-		{name: "min_values", shape: integer, least: bound(1), doc: "median, percentile: trials that a step needs to be compared at"},
-		{name: "min_steps", shape: integer, least: bound(0), doc: "wilcoxon: steps before the first test"},
-	}},
+	{name: "early_terminate", shape: mapOf, part: decides, doc: "ends bad trials early", keys: stopperKeys},
 	{name: "stop_if", shape: text, part: decides, doc: "expression over the metrics that ends a trial as diverged"},
 	{name: "run_cap", shape: integer, part: how, least: bound(1), doc: "how many trials"},
 	{name: "budget", shape: mapOf, part: how, doc: "ends the sweep", keys: []key{
@@ -189,7 +166,7 @@ var trainerKeys = func() []key {
 	for _, name := range strings.Fields(`data target split model hidden activation dropout init init_from freeze sparsity
 		loss optimizer lr momentum momentum_form dampening nesterov rho centered beta1 beta2 eps weight_decay l1 l2
 		label_smoothing clip_norm clip_value schedule decay decay_every decay_unit lr_min warmup batch_size epochs steps
-		standardize one_hot augment precision diverge_above seed`) {
+		standardize one_hot augment precision diverge_above seed missing sparsify new_head report_every`) {
 		ks = append(ks, key{name: name, shape: anything})
 	}
 	return ks

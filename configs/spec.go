@@ -1,14 +1,11 @@
 package configs
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/trawl-sweep/trawl/sweep"
-	"github.com/trawl-sweep/trawl/sweep/pruner"
-	"github.com/trawl-sweep/trawl/sweep/pruner/option"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
 
@@ -237,47 +234,4 @@ func (l *loader) readTrainer() {
 			l.warnf(p.at, nearest(p.Name, keyNames(trainerKeys)), "%s is not a key of the trainer", p.Name)
 		}
 	}
-}
-
-func (l *loader) readEarlyTerminate(n *node) {
-	et := &sweep.EarlyTerminate{Type: textOf(n, "type"), Options: map[string]sweep.Value{}}
-	if et.Type == "" && n.form == mapping {
-		l.errorf(n.place, oneOf(stoppers), "early_terminate: no type")
-	}
-	for _, e := range n.entries {
-		if e.name != "type" && !e.node.isNull() {
-			et.Options[e.name] = l.finite(e.node, "early_terminate."+e.name)
-		}
-	}
-	l.spec.EarlyTerminate = et
-	if et.Type == "" || !slices.Contains(stoppers, et.Type) {
-		return // said already
-	}
-	if _, err := pruner.New(et, l.spec.Objectives); err != nil {
-		l.notePruner(n, et.Type, err)
-	}
-}
-
-// notePruner tells what is wrong with the options of a pruner, each at its
-// place. W&B starts a sweep whose hyperband it cannot use, so for that it is a
-// warning here, and an error of `run`.
-func (l *loader) notePruner(n *node, kind string, err error) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range many.Unwrap() {
-			l.notePruner(n, kind, e)
-		}
-		return
-	}
-	at, what, want := n.place, err.Error(), "options that "+kind+" has"
-	if o, ok := errors.AsType[*option.Error](err); ok {
-		what, want = "early_terminate."+o.Key+": "+o.What, o.Want
-		if v := given(n, o.Key); v != nil {
-			at = v.place
-		}
-	}
-	if kind == "hyperband" {
-		l.warnf(at, want, "%s", what)
-		return
-	}
-	l.errorf(at, want, "%s", what)
 }

@@ -3,6 +3,7 @@ package results
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,12 +135,13 @@ func TestExclusive(t *testing.T) {
 // Two that open an old file at once migrate it once, and both go on.
 func TestMigrationByTwo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trawl.db")
+	bak := fmt.Sprintf(".bak-v%d", len(migrations())) // versions count from 1
 	db := openDB(t, path)
 	s := claim(t, db, testSpec("one"))
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	must(t, errors.Join(s.Close(), db.Close()))
-	must(t, os.WriteFile(path+".bak-v1", []byte("left by a migration that was killed"), 0o600))
-	next := append(migrations(), migration{2, "create table t_count (n integer); insert into t_count values (1)"})
+	must(t, os.WriteFile(path+bak, []byte("left by a migration that was killed"), 0o600))
+	next := append(migrations(), migration{len(migrations()) + 1, "create table t_count (n integer); insert into t_count values (1)"})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -155,13 +157,13 @@ func TestMigrationByTwo(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	old, err := OpenRead(t.Context(), path+".bak-v1")
+	old, err := OpenRead(t.Context(), path+bak)
 	must(t, err)
 	defer old.Close()
 	if got := table(t, old, "select (select loss from one), (select count(*) from sqlite_master where name = 't_count')"); got != "1|0" {
-		t.Errorf("the copy: got %s, want that of version 1", got)
+		t.Errorf("the copy: got %s, want that of the version before", got)
 	}
-	if left, err := filepath.Glob(path + ".bak-v1.*"); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(path + bak + ".*"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/trawl-sweep/trawl/results/rank"
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/pareto"
 )
 
 // An objective as t_sweeps holds it.
@@ -201,9 +202,9 @@ func (p *projector) rankFronts() error {
 	if err != nil {
 		return err
 	}
-	front := rank.Fronts(points)
-	crowding := rank.Crowding(points, front)
-	for place, i := range rank.Order(front, crowding) {
+	front := pareto.Fronts(points)
+	crowding := pareto.Crowding(points, front)
+	for place, i := range pareto.Order(front, crowding) {
 		var crowd driver.Value
 		if isFinite(crowding[i]) {
 			crowd = crowding[i]

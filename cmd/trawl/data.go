@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trawl-sweep/trawl/configs/examples"
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/results/export"
 	"github.com/trawl-sweep/trawl/runner/inproc"
@@ -294,7 +293,7 @@ func (a *app) rerun(ctx context.Context, which string) error {
 		if _, ok := job.Values["seed"]; !ok {
 			job.Values["seed"] = sweep.IntValue(t.Seed)
 		}
-		return inproc.RunOne(ctx, job.Values, inproc.Options{BaseDirs: []string{row.Dir}, Embedded: examples.FS, Now: a.now}, a.stdout)
+		return inproc.RunOne(ctx, job.Values, a.trainer(row.Dir), a.stdout)
 	}
 	return a.tryCommand(ctx, spec, job)
 }

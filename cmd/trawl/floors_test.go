@@ -27,6 +27,7 @@ type storey struct {
 }
 
 const (
+	avo         = "github.com/mmcloughlin/avo"
 	cobraModule = "github.com/spf13/cobra"
 	flock       = "github.com/gofrs/flock"
 	gonum       = "gonum.org/v1/gonum"
@@ -47,14 +48,17 @@ var floors = []storey{
 	{0, "sweep", []string{gonum + "/mathext"}},
 
 	{1, "sweep/expr", []string{starlark}},
+	{1, "sweep/pareto", nil},
 	{1, "sweep/sampler/benchfn", []string{gonum}},
+	{1, "sweep/sampler/qmc", nil},
 	{1, "sweep/sampler/*", []string{gonum}},
 	{1, "sweep/pruner/option", nil},
 	{1, "sweep/pruner/rung", nil},
 	{1, "sweep/pruner/*", []string{gonum}},
 	{1, "runner", nil},
 	{1, "runner/metric", nil},
-	{1, "runner/train/kernel", nil},
+	{1, "runner/train/kernel", []string{xsys}},
+	{1, "runner/train/kernel/asm", []string{avo}}, // a program and module of its own, that writes the assembly
 	{1, "runner/train/model", []string{gonum}},
 	{1, "runner/train/optim", []string{gonum}},
 	{1, "runner/train/sched", nil},
@@ -72,6 +76,7 @@ var floors = []storey{
 	{2, "runner/runnertest", nil},
 	{2, "runner/runnertest/commandtest", nil},
 	{2, "sweep/sampler", nil},
+	{2, "sweep/sampler/bench/regret", nil}, // a program of its own, that measures samplers
 	{2, "sweep/pruner", nil},
 	{2, "runner/loop", []string{xsync}},
 	{2, "runner/local", []string{xsys, flock, renameio, xsync}},

@@ -13,10 +13,7 @@ import (
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/configs/examples"
-	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/runner/metric"
-	"github.com/trawl-sweep/trawl/runner/train"
-	"github.com/trawl-sweep/trawl/sweep"
 )
 
 // commands are all commands, by group of the help.
@@ -171,45 +168,4 @@ Exit status: 0 · 1 error · 2 usage.`,
 			return metric.Append(path, sample)
 		},
 	}
-}
-
-func newTrainCmd(a *app) *cobra.Command {
-	flags := map[string]*string{}
-	cmd := &cobra.Command{
-		Use:   "train [--KEY VALUE…]",
-		Short: "Train one model with the built-in trainer",
-		Long: `Train runs one training with the built-in trainer: the keys of trainer: are its
-flags, its numbers are those of the same trial in a sweep. It prints one JSON
-line per epoch.
-
-Exit status: 0 · 1 error, or the training diverged · 2 usage.`,
-		Example: "  trawl train --data mnist --lr 0.5 --momentum 0.9 --epochs 3",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			values := map[string]sweep.Value{}
-			for name, s := range flags {
-				if !cmd.Flags().Changed(name) {
-					continue
-				}
-				v, ok := sweep.ParseNumber(*s)
-				switch {
-				case ok:
-				case *s == "true" || *s == "false":
-					v = sweep.BoolValue(*s == "true")
-				default:
-					v = sweep.StringValue(*s)
-				}
-				values[name] = v
-			}
-			dir, err := os.Getwd()
-			if err != nil {
-				return err
-			}
-			return inproc.RunOne(cmd.Context(), values, inproc.Options{BaseDirs: []string{dir}, Embedded: examples.FS, Now: a.now}, a.stdout)
-		},
-	}
-	for _, k := range train.Keys() {
-		flags[k] = cmd.Flags().String(k, "", "trainer key `"+k+"`")
-	}
-	return cmd
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/configs"
-	"github.com/trawl-sweep/trawl/configs/examples"
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/runner/inproc"
@@ -246,7 +245,9 @@ func usableCores() int { return runtime.GOMAXPROCS(0) }
 // backend returns the backend of the spec.
 func (s *sweeping) backend(n int) (runner.Backend, error) {
 	if s.spec.Trainer != nil {
-		return inproc.New(inproc.Options{Slots: n, BaseDirs: []string{s.baseDir}, Embedded: examples.FS, Now: s.a.now}), nil
+		o := s.a.trainer(s.baseDir)
+		o.Slots = n
+		return inproc.New(o), nil
 	}
 	return local.New(local.Options{RunsDir: s.runs, Slots: n, Patterns: s.spec.Patterns})
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/configs"
-	"github.com/trawl-sweep/trawl/configs/examples"
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/runner/loop"
@@ -101,7 +100,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 	}
 	fmt.Fprintf(a.stderr, "try: %s\n", variedParams(f.Spec, e.Params))
 	if f.Spec.Trainer != nil {
-		return inproc.RunOne(ctx, job.Values, inproc.Options{BaseDirs: []string{dir}, Embedded: examples.FS, Now: a.now}, a.stdout)
+		return inproc.RunOne(ctx, job.Values, a.trainer(dir), a.stdout)
 	}
 	return a.tryCommand(ctx, f.Spec, job)
 }

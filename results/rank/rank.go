@@ -1,13 +1,10 @@
 // Package rank is the arithmetic of rankings: means over repeats with their
-// intervals, ties, Pareto fronts. It is pure.
+// intervals, ties. It is pure.
 //
 // Sources: Welford, Note on a method for calculating corrected sums of squares
 // and products, Technometrics 4(3), 1962; Chan, Golub and LeVeque, Updating
 // formulae and a pairwise algorithm for computing sample variances, 1979;
-// Welch, The generalization of "Student's" problem, Biometrika 34, 1947; Deb
-// et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE
-// Trans. Evol. Comput. 6(2), 2002; Zhang et al., An efficient approach to
-// nondominated sorting, IEEE Trans. Evol. Comput. 19(2), 2015.
+// Welch, The generalization of "Student's" problem, Biometrika 34, 1947.
 package rank
 
 import (

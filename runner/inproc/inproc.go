@@ -28,7 +28,15 @@ type Options struct {
 	BaseDirs []string         // where a relative `data:` is looked for, in this order
 	Embedded fs.FS            // has the embedded data set in its folder data; nil: none
 	Now      func() time.Time // required
-	Dir      string           // RunOne alone: folder of the checkpoint, gone on from; "" = none
+
+	// Find returns the path of the checkpoint that `init_from:` names, such as
+	// SWEEP/best, or an error; nil: names are paths below BaseDirs.
+	Find func(ctx context.Context, name string) (path string, err error)
+
+	// RunOne alone: the folder of the checkpoints, gone on from ("" = none), and
+	// who is told what deserves a word, the hash of the weights at the end too.
+	Dir string
+	Say func(string)
 }
 
 // Backend implements runner.Backend.
@@ -134,6 +142,14 @@ func (b *Backend) Close() error {
 	b.ended.Wait()
 	close(b.updates)
 	return nil
+}
+
+// find is Options.Find for one run.
+func (o Options) find(ctx context.Context) func(string) (string, error) {
+	if o.Find == nil {
+		return nil
+	}
+	return func(name string) (string, error) { return o.Find(ctx, name) }
 }
 
 // send delivers u, or drops it when the backend is closed.

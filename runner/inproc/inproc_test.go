@@ -124,11 +124,14 @@ func TestTrialEnds(t *testing.T) {
 	if exit.Code != 0 || exit.Cause != "" || exit.Class != "" || exit.Message != "" {
 		t.Errorf("exit: got %+v want that of a success", exit)
 	}
-	if len(list) != 3 {
-		t.Fatalf("got %d updates want one per epoch", len(list))
+	if len(list) != 4 {
+		t.Fatalf("got %d updates want one per epoch and the hash of the weights", len(list))
 	}
-	for i, u := range list {
-		if len(u.Reports) != 7 || u.Reports[0].Step != int64(i+1) || u.Mark == "" || u.Reports[0].At == 0 {
+	if n := list[3].Note; n == nil || n.What != "weights" || len(n.Text) != len("sha256:")+64 || n.Trial != 7 {
+		t.Errorf("the last update: got %+v want the hash of the weights", n)
+	}
+	for i, u := range list[:3] {
+		if len(u.Reports) != 9 || u.Reports[0].Step != int64(i+1) || u.Mark == "" || u.Reports[0].At == 0 {
 			t.Errorf("update %d: got %+v", i, u)
 		}
 	}
@@ -173,7 +176,7 @@ func TestNumbersDoNotDependOnNeighbours(t *testing.T) {
 		}
 	}
 	one, two := figures(got[jobs[0].Name]), figures(got[jobs[1].Name])
-	if len(one) != 18 || !reflect.DeepEqual(one, two) {
+	if len(one) != 24 || !reflect.DeepEqual(one, two) {
 		t.Errorf("trials differ:\n%q\n%q", one, two)
 	}
 	var out bytes.Buffer
@@ -267,7 +270,7 @@ func TestUselessCheckpointIsBegunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, exit, _ := ended(t, b, j.Name)
-	if exit.Code != 0 || len(list) != 4 || list[0].Note == nil || list[0].Note.What != "checkpoint_lost" || list[0].Note.Trial != 7 {
+	if exit.Code != 0 || len(list) != 5 || list[0].Note == nil || list[0].Note.What != "checkpoint_lost" || list[0].Note.Trial != 7 {
 		t.Errorf("exit %+v; got %+v", exit, list)
 	}
 }

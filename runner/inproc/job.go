@@ -102,6 +102,9 @@ func (j *job) run(ctx context.Context) (exit sweep.Exit) {
 		return startFailed(err)
 	}
 	res, err := j.train(ctx, config)
+	if err == nil && res.Weights != "" {
+		j.note("weights", "sha256:"+res.Weights)
+	}
 	return j.exit(res, err)
 }
 
@@ -137,6 +140,8 @@ func (j *job) train(ctx context.Context, config train.Config) (train.Result, err
 		Now:         j.backend.opts.Now,
 		Dir:         j.checkpoints(),
 		Resume:      true,
+		Say:         func(text string) { j.note("trainer", oneLine(text)) },
+		Find:        j.backend.opts.find(ctx),
 		Warn:        func(err error) { j.note("checkpoint_lost", oneLine(err.Error())) },
 	}
 	res, err := j.backend.train(ctx, config, hooks)

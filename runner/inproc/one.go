@@ -40,13 +40,32 @@ func RunOne(ctx context.Context, values map[string]sweep.Value, opts Options, ou
 		Now:    opts.Now,
 		Dir:    opts.Dir,
 		Resume: opts.Dir != "",
+		Say:    opts.Say,
+		Find:   opts.find(ctx),
 	})
 	if err == nil {
 		err = context.Cause(ctx)
 	}
+	if err == nil && opts.Say != nil {
+		opts.Say("weights sha256:" + res.Weights)
+	}
 	if err == nil && res.Diverged != "" {
 		err = fmt.Errorf("%w: %s", ErrDiverged, res.Diverged)
 	}
+	return err
+}
+
+// EvalOne evaluates the checkpoint called name and writes its figures of the
+// parts of the data to out, as one JSON object. The settings are those of the
+// checkpoint, where it is one of ours, with values in their place.
+func EvalOne(ctx context.Context, name string, values map[string]sweep.Value, opts Options, out io.Writer) error {
+	step, metrics, err := train.Evaluate(ctx, name, values, train.Hooks{
+		Source: &data.Source{Dirs: opts.BaseDirs, Embedded: opts.Embedded}, Say: opts.Say, Find: opts.find(ctx),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(append(appendLine(nil, step, metrics), '\n'))
 	return err
 }
 

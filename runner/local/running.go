@@ -23,6 +23,7 @@ type running struct {
 	waited   *waited // where the bell tells it
 	log      *os.File
 	began    time.Time
+	looked   time.Time
 	cause    sweep.Stop
 	asked    bool // the signal was sent
 	kill     time.Time
@@ -52,7 +53,7 @@ func (s *supervisor) begin(body []byte) {
 		return // trawl and its supervisor are one binary: this cannot come
 	}
 	now := time.Now()
-	s.job = &running{order: o, ends: -1, began: now, grown: now}
+	s.job = &running{order: o, ends: -1, began: now, looked: now, grown: now}
 	if o.timeout > 0 {
 		s.job.deadline = now.Add(o.timeout)
 	}
@@ -269,6 +270,7 @@ func (s *supervisor) look(now time.Time) {
 	if j == nil {
 		return
 	}
+	j.looked = now
 	if n := outputSize(j.trialDir); n != j.size {
 		j.size, j.grown = n, now
 	}

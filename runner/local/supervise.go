@@ -25,6 +25,9 @@ const (
 // its trial, for another to come.
 const linger = time.Second
 
+// lookAtLeast is how often what has come due is enforced, however much goes on.
+const lookAtLeast = 100 * time.Millisecond
+
 // killPatience bounds how long processes that got SIGKILL may take to go.
 const killPatience = 10 * time.Second
 
@@ -144,11 +147,12 @@ func (s *supervisor) loop() {
 			d = linger
 		}
 		trial, conn, listen := s.poll(d)
-		switch {
-		case !trial && !conn && !listen && alone:
+		idle := !trial && !conn && !listen
+		if idle && alone {
 			return
-		case !trial && !conn && !listen:
-			s.look(time.Now())
+		}
+		if now := time.Now(); s.job != nil && (idle || now.Sub(s.job.looked) > lookAtLeast) {
+			s.look(now) // also while trawl has a lot to say
 		}
 		if trial && s.job != nil {
 			s.over()

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -49,6 +50,7 @@ type point struct {
 	id       sweep.PointID
 	done     uint16 // repeats proposed
 	current  bool   // proposed by this revision
+	closed   bool   // a repeat was ended early: no more of them
 }
 
 // mean is a point that a sampler which looks has not been told of yet.
@@ -57,6 +59,7 @@ type mean struct {
 	values   []float64 // sums over the repeats that ended
 	n        int       // repeats that ended
 	valued   int       // those with a value
+	repeats  int       // how many there will be, if not all
 	state    sweep.State
 }
 
@@ -237,7 +240,7 @@ func (p *Planner) one() (*sweep.Proposed, error) {
 	for r := 2; r <= p.spec.Repeats.N(); r++ {
 		for ; p.cursor[r] < len(p.points); p.cursor[r]++ {
 			i := p.cursor[r]
-			if pt := &p.points[i]; pt.current && int(pt.done) < r {
+			if pt := &p.points[i]; pt.current && !pt.closed && int(pt.done) < r {
 				return p.repeat(i)
 			}
 		}
@@ -367,7 +370,7 @@ func (p *Planner) propose(pt sweep.Point, proposal int64, note string) *sweep.Pr
 
 // repeat returns the next repeat of the i-th point, nil if it has them all.
 func (p *Planner) repeat(i int) (*sweep.Proposed, error) {
-	if i < 0 || !p.points[i].current || int(p.points[i].done) >= p.spec.Repeats.N() {
+	if i < 0 || !p.points[i].current || p.points[i].closed || int(p.points[i].done) >= p.spec.Repeats.N() {
 		return nil, nil
 	}
 	var pt sweep.Point
@@ -482,6 +485,14 @@ func Params(spec *sweep.Spec, pt sweep.Point, seed int64) string {
 // Settle tells the sampler a point once all its repeats have ended. Samplers
 // that do not look at results are told nothing.
 func (p *Planner) Settle(t sweep.Trial, values []float64) {
+	repeats := p.spec.Repeats.N()
+	if t.State == sweep.Pruned && repeats > 1 {
+		// Points are numbered in the order in which they were added.
+		i, ok := slices.BinarySearchFunc(p.points, t.PointID, func(pt point, id sweep.PointID) int { return cmp.Compare(pt.id, id) })
+		if ok {
+			p.points[i].closed, repeats = true, int(p.points[i].done)
+		}
+	}
 	if p.means == nil {
 		return
 	}
@@ -502,7 +513,10 @@ func (p *Planner) Settle(t sweep.Trial, values []float64) {
 		}
 		m.values[i] += v
 	}
-	if m.n < p.spec.Repeats.N() {
+	if t.State == sweep.Pruned {
+		m.repeats = repeats
+	}
+	if m.n < cmp.Or(m.repeats, repeats) {
 		return
 	}
 	for i := range m.values {

@@ -1,9 +1,3 @@
-// Package train is the built-in trainer: softmax regression by mini-batch
-// gradient descent with momentum, learning-rate decay and gradient clipping.
-//
-// A run is a function of its Config and the data: the same bits come out
-// whatever runs beside it, on any processor, and whether or not it was
-// interrupted and resumed on the way. There are no goroutines inside a run.
 package train
 
 import (
@@ -11,65 +5,80 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/trawl-sweep/trawl/runner/train/data"
+	"github.com/trawl-sweep/trawl/runner/train/model"
+	"github.com/trawl-sweep/trawl/runner/train/optim"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
 // A Config says what to train on what, and how. NewConfig makes one from the
-// keys of a sweep file; the zero Config is not valid.
+// keys of a sweep file; the zero Config is not valid. The zero of each field
+// that can be swept is that part turned off.
 type Config struct {
-	Data  string // `mnist`, or the path of a folder of IDX files
-	Split Split
+	Data     string       // `mnist`, or the path of a file or a folder
+	Options  data.Options // how it is read, divided and prepared
+	Augment  data.Augment // of the training examples, anew each epoch
+	Model    string       // softmax, linear, mlp; "": as the data and Hidden say
+	Hidden   []int        // units of the hidden layers of mlp; none: those of InitFrom, else 128
+	Unit     string       // activation: relu, tanh, gelu; "": relu, or that of InitFrom
+	Dropout  float64      // of hidden units, 0 <= p < 1
+	Init     string       // zeros, glorot, he; "": as the model says
+	InitFrom string       // a checkpoint to begin from
+	NewHead  bool         // begin the last layer anew, even if the checkpoint's would fit
+	Freeze   int          // layers from the input that stay as they are; FreezeBody: all but the last
+	Sparsity float64      // part of the loaded weights that is cut away, 0 <= p < 1
 
-	Epochs    int
-	BatchSize int // the last batch of an epoch may be smaller
+	Loss      string // cross_entropy, squared; "": as the data says
+	L1, L2    float64
+	Smoothing float64 // label_smoothing
 
-	LR           float64 // η₀ > 0
-	Decay        float64 // α >= 0 of η₀/(1+αt)
-	DecayPerStep bool    // t counts mini-batches instead of epochs
-	Momentum     float64 // μ, 0 <= μ < 1
-	Velocity     bool    // momentum_form: velocity
-	WeightDecay  float64 // λ >= 0
-	ClipNorm     float64 // largest norm of a batch's gradient; 0: no clipping
+	Optimizer   string // gd, sgd, rmsprop, adam, adamw
+	LR          float64
+	Momentum    float64
+	Velocity    bool // momentum_form: velocity
+	Dampening   float64
+	Nesterov    bool
+	Rho         float64
+	Centered    bool
+	Beta1       float64
+	Beta2       float64
+	Eps         float64
+	WeightDecay float64
+	ClipNorm    float64 // largest norm of a batch's gradient
+	ClipValue   float64 // largest element of it
+
+	Schedule     string // inverse_time, step, exponential, cosine, constant
+	Decay        float64
+	DecayEvery   int
+	DecayPerStep bool // t counts mini-batches instead of epochs
+	LRMin        float64
+	Warmup       float64 // in units of decay_unit
+
+	BatchSize   int // 0: 64, or all training examples if they are fewer; the last of an epoch may be smaller
+	Epochs      int
+	Steps       int // mini-batches in all, in place of Epochs
+	ReportEvery int // mini-batches from report to report; 0: an epoch
 
 	// DivergeAbove ends the run as diverged when the mean loss of a batch is
 	// above it; 0: only when it is not finite.
 	DivergeAbove float64
-	Seed         int64 // of the order of the examples
+	Float64      bool  // precision: float64
+	Seed         int64 // of the weights, the order of the examples, dropout and augmentation
 }
 
-// A Split says how the examples are divided, in order: the first for training,
-// those after them for validation. The zero Split is what the data says itself,
-// else 80 % and 20 %.
-type Split struct {
-	Train, Val float64 // numbers of examples, or with Fraction parts of 1
-	Fraction   bool
-}
+// FreezeBody is the Config.Freeze that leaves only the last layer to learn.
+const FreezeBody = -1
 
-// counts returns the numbers of examples for training and validation among n,
-// of which the data itself puts the first `front` aside for training.
-func (s Split) counts(n, front int) (train, val int, err error) {
-	switch {
-	case s == Split{} && front > 0:
-		return front, n - front, nil
-	case s == Split{}:
-		s = Split{0.8, 0.2, true}
-		fallthrough
-	case s.Fraction:
-		train = int(math.Round(s.Train * float64(n)))
-		val = min(int(math.Round(s.Val*float64(n))), n-train)
-	default:
-		train, val = int(s.Train), int(s.Val)
-	}
-	if train < 1 || val < 1 || train+val > n {
-		return 0, 0, fmt.Errorf("split: %d + %d of %d examples; want at least one in each part and no more than there are", train, val, n)
-	}
-	return train, val, nil
-}
+const defaultBatch = 64
 
 // Defaults is the Config of an empty `trainer:`.
 func Defaults() Config {
-	return Config{Data: "mnist", Epochs: 10, BatchSize: 64, LR: 0.1}
+	return Config{
+		Data: "mnist", Epochs: 10, Optimizer: "sgd", Schedule: "inverse_time",
+		Rho: 0.99, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, DecayEvery: 1,
+	}
 }
 
 // NewConfig reads the keys of `trainer:` and the swept parameters. A value that
@@ -82,11 +91,14 @@ func NewConfig(values map[string]sweep.Value) (Config, error) {
 			errs = append(errs, err)
 		}
 	}
+	if len(errs) == 0 {
+		errs = append(errs, c.check())
+	}
 	return c, errors.Join(errs...)
 }
 
 // CheckValue says what is wrong with one value of one key, before anything
-// runs: an unknown key, one that is not built yet, a wrong type or range.
+// runs: an unknown key, a wrong type or range.
 func CheckValue(name string, v sweep.Value) error {
 	c := Defaults()
 	return c.set(name, v)
@@ -100,14 +112,10 @@ func (c *Config) set(name string, v sweep.Value) error {
 	if v.IsAbsent() || v.Kind() == sweep.Null {
 		return nil
 	}
-	switch err := k.set(c, v).(type) {
-	case nil:
-		return nil
-	case notYet:
-		return fmt.Errorf("%s %s: %w", name, v.Python(), err)
-	default:
+	if err := k.set(c, v); err != nil {
 		return fmt.Errorf("%s: %s; %w", name, shown(v), err)
 	}
+	return nil
 }
 
 // shown prints v for an error, a text in quotes.
@@ -118,10 +126,128 @@ func shown(v sweep.Value) string {
 	return v.Python()
 }
 
-// identity is what decides the bits of a run, for a checkpoint to be
-// compared with, as JSON: all but the number of epochs, which may be raised.
-func (c Config) identity() string {
-	c.Epochs = 0
+// check says which keys do not go together, as far as that does not depend on
+// the data.
+func (c *Config) check() error {
+	var errs []error
+	need := func(bad bool, form string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(form, args...))
+		}
+	}
+	mlp := c.Model == "mlp" || c.Model == "" && len(c.Hidden) > 0
+	need(!mlp && len(c.Hidden) > 0, "hidden: %v with model %s; want model mlp", c.Hidden, c.Model)
+	need(c.Model == "linear" && c.Loss == "cross_entropy", "loss: cross_entropy with model linear; want squared")
+	need(c.Model == "softmax" && c.Loss == "squared", "loss: squared with model softmax; want cross_entropy, or model linear or mlp")
+	need(c.Loss == "squared" && c.Smoothing > 0, "label_smoothing: %v with the squared loss; want cross_entropy", c.Smoothing)
+	need(c.Schedule == "step" && c.Decay >= 1, "decay: %v with schedule step; want a part below 1", c.Decay)
+	need(c.InitFrom == "" && c.Sparsity > 0, "sparsity: %v without init_from; want a checkpoint whose weights are cut", c.Sparsity)
+	need(c.InitFrom == "" && c.Freeze != 0, "freeze without init_from; want a checkpoint whose layers are kept")
+	need(c.Options.Sparsify > 0 && (c.Options.Standardize || c.Options.MinMax),
+		"sparsify: %v with standardize; want one of them: zero would be no zero", c.Options.Sparsify)
+	return errors.Join(errs...)
+}
+
+// rate is η₀: lr, by default 0.1, or 0.001 for the optimizers that divide by
+// the size of the gradient.
+func (c *Config) rate() float64 {
+	switch {
+	case c.LR > 0:
+		return c.LR
+	case c.Optimizer == "sgd" || c.Optimizer == "gd":
+		return 0.1
+	}
+	return 0.001
+}
+
+// rule is the update rule.
+func (c *Config) rule() optim.Rule {
+	return optim.Rule{
+		Method:   map[string]optim.Method{"rmsprop": optim.RMSprop, "adam": optim.Adam, "adamw": optim.AdamW}[c.Optimizer],
+		Momentum: c.Momentum, Velocity: c.Velocity, Dampening: c.Dampening, Nesterov: c.Nesterov,
+		Rho: c.Rho, Centered: c.Centered, Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay,
+	}
+}
+
+// schedule is the learning rate of a run of total mini-batches, perEpoch of
+// them an epoch.
+func (c *Config) schedule(total, perEpoch int64) optim.Schedule {
+	unit := perEpoch
+	if c.DecayPerStep {
+		unit = 1
+	}
+	return optim.Schedule{
+		Eta0: c.rate(), Decay: decays[c.Schedule], Alpha: c.Decay, Every: int64(c.DecayEvery), Min: c.LRMin,
+		Unit: unit, Total: total, Warmup: int64(math.Round(c.Warmup * float64(unit))),
+	}
+}
+
+var decays = map[string]optim.Decay{"inverse_time": optim.InverseTime, "step": optim.Stairs,
+	"exponential": optim.Exponential, "cosine": optim.Cosine, "constant": optim.Constant}
+
+// options are what the data is opened with.
+func (c *Config) options() data.Options {
+	o := c.Options
+	o.Float64 = c.Float64
+	switch {
+	case o.Task != "":
+	case c.Model == "linear" || c.Loss == "squared":
+		o.Task = "regress"
+	case c.Model == "softmax" || c.Loss == "cross_entropy":
+		o.Task = "classify"
+	}
+	return o
+}
+
+// spec is the network for a data set.
+func (c *Config) spec(set *data.Set) (model.Spec, error) {
+	s := model.Spec{In: set.Features, Out: max(set.Classes, 1), L1: c.L1, L2: c.L2, Smoothing: c.Smoothing, Dropout: c.Dropout}
+	s.Activation = map[string]model.Activation{"tanh": model.Tanh, "gelu": model.GELU}[c.Unit]
+	if set.Classes == 0 {
+		s.Loss = model.Squared
+	}
+	if c.Model == "mlp" || c.Model == "" && len(c.Hidden) > 0 {
+		if s.Hidden = slices.Clone(c.Hidden); len(s.Hidden) == 0 {
+			s.Hidden = []int{128}
+		}
+	}
+	if s.Frozen = c.Freeze; c.Freeze == FreezeBody {
+		s.Frozen = len(s.Hidden)
+	}
+	if s.Loss == model.Squared && c.Smoothing > 0 {
+		return s, fmt.Errorf("label_smoothing: %v with numbers to predict; want classes", c.Smoothing)
+	}
+	return s, s.Check()
+}
+
+// init is how layers begin.
+func (c *Config) init(s model.Spec) model.Init {
+	how := c.Init
+	switch {
+	case how != "":
+	case len(s.Hidden) == 0:
+		how = "zeros"
+	case s.Activation == model.Tanh:
+		how = "glorot"
+	default:
+		how = "he"
+	}
+	return map[string]model.Init{"glorot": model.Glorot, "he": model.He}[how]
+}
+
+// identity is what decides the bits of a run, for a checkpoint to be compared
+// with, as JSON: all but its length, which may be raised unless the learning
+// rate depends on it.
+func (c Config) identity(set *data.Set) string {
+	if c.Schedule != "cosine" {
+		c.Epochs, c.Steps = 0, 0
+	}
+	c.InitFrom, c.Data = "", set.Digest
+	return c.text()
+}
+
+// text is c as JSON.
+func (c Config) text() string {
 	b, err := json.Marshal(c)
 	if err != nil {
 		panic("train: " + err.Error()) // only finite numbers pass set

@@ -1,21 +1,20 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
-	"slices"
 	"sort"
 	"strings"
 
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
-// A key is one name under `trainer:`. Its set stores a value, or returns a want
-// or a notYet.
-type key struct {
-	name string
-	set  func(c *Config, v sweep.Value) error
+// A Key is one name under `trainer:` and one flag of `trawl train`.
+type Key struct {
+	Name string
+	Want string // what it takes
+	Doc  string // what it means, with its default
+
+	set func(c *Config, v sweep.Value) error // returns a want
 }
 
 // A want is what a key takes, as the error for a value that it does not.
@@ -23,188 +22,131 @@ type want string
 
 func (w want) Error() string { return "want " + string(w) }
 
-// A notYet is what this version has instead of a value that it knows of.
-type notYet string
-
-func (w notYet) Error() string { return "not built yet; want " + string(w) }
-
-// keys are the names that this version takes.
-var keys = []key{
-	{"data", func(c *Config, v sweep.Value) error {
-		if c.Data = v.Text(); v.Kind() != sweep.String || c.Data == "" {
-			return want("mnist or a folder of IDX files")
-		}
-		return nil
-	}},
-	{"split", func(c *Config, v sweep.Value) error { return c.Split.set(v) }},
-	{"model", word("softmax", "linear", "mlp")},
-	{"init", word("zeros", "glorot", "he")},
-	{"loss", word("cross_entropy")},
-	{"optimizer", word("sgd", "gd", "rmsprop", "adam", "adamw")},
-	{"schedule", word("inverse_time", "step", "exponential", "cosine")},
-	{"lr", number("a number > 0", func(x float64) bool { return x > 0 }, func(c *Config) *float64 { return &c.LR })},
-	{"momentum", number("a number >= 0 and < 1", func(x float64) bool { return x >= 0 && x < 1 },
-		func(c *Config) *float64 { return &c.Momentum })},
-	{"momentum_form", choice("heavy_ball", "velocity", func(c *Config) *bool { return &c.Velocity })},
-	{"decay", number(notNegative, atLeast0, func(c *Config) *float64 { return &c.Decay })},
-	{"decay_unit", choice("epoch", "step", func(c *Config) *bool { return &c.DecayPerStep })},
-	{"weight_decay", number(notNegative, atLeast0, func(c *Config) *float64 { return &c.WeightDecay })},
-	{"clip_norm", number(notNegative+" (0 = no clipping)", atLeast0, func(c *Config) *float64 { return &c.ClipNorm })},
-	{"diverge_above", number(notNegative+" (0 = only what is not finite)", atLeast0,
-		func(c *Config) *float64 { return &c.DivergeAbove })},
-	{"batch_size", count(1<<30, func(c *Config, n int64) { c.BatchSize = int(n) })},
-	{"epochs", count(1_000_000, func(c *Config, n int64) { c.Epochs = int(n) })},
-	{"seed", func(c *Config, v sweep.Value) error {
-		n, ok := whole(v)
-		if c.Seed = n; !ok {
-			return want("a whole number")
-		}
-		return nil
-	}},
-}
-
-// notBuilt are the further names of the trainer, which this version refuses.
-var notBuilt = []string{
-	"target", "hidden", "activation", "dropout", "init_from", "freeze", "sparsity", "dampening", "nesterov", "rho",
-	"centered", "beta1", "beta2", "eps", "l1", "l2", "label_smoothing", "clip_value", "decay_every", "lr_min",
-	"warmup", "steps", "standardize", "one_hot", "augment", "precision",
-}
+// AllKeys returns the keys in the order in which a help text has them: data,
+// model, what it starts from, loss, optimizer, learning rate, length.
+func AllKeys() []Key { return keys }
 
 // Keys returns the names that NewConfig accepts, sorted.
 func Keys() []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
-		names[i] = k.name
+		names[i] = k.Name
 	}
 	sort.Strings(names)
 	return names
 }
 
+var keys = []Key{
+	text("data", "mnist, or the path of a file or a folder",
+		"what to train on; default mnist, 10,000 images that trawl has in it. CSV, LIBSVM or IDX, gzip or not; a folder of IDX files has MNIST's layout",
+		func(c *Config) *string { return &c.Data }),
+	text("target", "the name of a column, or its number", "the column of a CSV file to predict; default the last. 1 is the first, -1 the last",
+		func(c *Config) *string { return &c.Options.Target }),
+	{"split", splitWant, "parts for training, validation and test, the latter reported once as test_* at the best checkpoint; " +
+		"default what the files say, else 0.8,0.2. Parts follow the order of the file, unless `shuffle` or `stratify` are added: 0.6,0.2,0.2,stratify. val=FILE and test=FILE name files", setSplit},
+	{"standardize", "true, false or min_max", "columns to mean 0 and deviation 1 over the training part, or to 0 … 1", setStandardize},
+	flag("one_hot", "columns of texts as columns of 0 and 1", func(c *Config) *bool { return &c.Options.OneHot }),
+	word("missing", "what stands for an empty cell: the column's mean, or its most frequent value; default an error",
+		func(c *Config) *string { return &c.Options.Missing }, "mean", "most_frequent"),
+	number("sparsify", notNegative, "numbers below this in size become 0, and rows are kept sparse where that is smaller", atLeast0,
+		func(c *Config) *float64 { return &c.Options.Sparsify }),
+	{"augment", augmentWant, "changes to the training examples, drawn anew each epoch: images are moved by up to `shift` pixels, every other one is mirrored; noise of deviation `noise` is added to what the model sees", setAugment},
+
+	word("model", "linear (least squares), softmax (regression) or mlp; default mlp with hidden, else softmax for classes and linear for numbers",
+		func(c *Config) *string { return &c.Model }, "linear", "softmax", "mlp"),
+	{"hidden", "1 to 4 numbers of units, such as 256,128", "hidden layers of mlp; default those of init_from, else 128", setHidden},
+	word("activation", "of hidden units; default that of init_from, else relu", func(c *Config) *string { return &c.Unit }, "relu", "tanh", "gelu"),
+	number("dropout", belowOne, "part of the hidden units that each training example does without", below1, func(c *Config) *float64 { return &c.Dropout }),
+	word("init", "how weights begin: 0, ±√(6/(in+out)), ±√(6/in); default zeros, with hidden layers glorot for tanh, else he",
+		func(c *Config) *string { return &c.Init }, "zeros", "glorot", "he"),
+
+	text("init_from", "a checkpoint file, SWEEP/N or SWEEP/best", "begin from these weights, by the names of tensors, else by order and shape; the metrics of step 0 are theirs",
+		func(c *Config) *string { return &c.InitFrom }),
+	flag("new_head", "begin the last layer anew; one that does not fit the data is in any case", func(c *Config) *bool { return &c.NewHead }),
+	{"freeze", "a number of layers, or body", "loaded layers, from the input, that stay as they are; body: all but the last", setFreeze},
+	number("sparsity", belowOne, "part of each loaded layer's weights, the smallest, that becomes 0 and stays so", below1, func(c *Config) *float64 { return &c.Sparsity }),
+
+	word("loss", "default cross_entropy for classes, squared, ½(z−y)², for numbers", func(c *Config) *string { return &c.Loss }, "cross_entropy", "squared"),
+	number("l1", notNegative, "adds l1·Σ|w| to the loss, over weights and not biases", atLeast0, func(c *Config) *float64 { return &c.L1 }),
+	number("l2", notNegative, "adds ½·l2·Σw² to the loss, over weights and not biases", atLeast0, func(c *Config) *float64 { return &c.L2 }),
+	number("label_smoothing", belowOne, "part of the label that is spread over all classes", below1, func(c *Config) *float64 { return &c.Smoothing }),
+
+	word("optimizer", "gd takes all training examples at once; default sgd", func(c *Config) *string { return &c.Optimizer }, "gd", "sgd", "rmsprop", "adam", "adamw"),
+	number("lr", "a number > 0", "learning rate η₀; default 0.1, for rmsprop, adam and adamw 0.001", func(x float64) bool { return x > 0 },
+		func(c *Config) *float64 { return &c.LR }),
+	number("momentum", belowOne, "μ of gd, sgd and rmsprop", below1, func(c *Config) *float64 { return &c.Momentum }),
+	choice("momentum_form", "v ← μv − ηg, w ← w + v; or v ← μv + g, w ← w − ηv, which brakes at once when η falls; default heavy_ball", "heavy_ball", "velocity",
+		func(c *Config) *bool { return &c.Velocity }),
+	number("dampening", "a number from 0 to 1", "τ of gd and sgd: new gradients count 1−τ", func(x float64) bool { return x >= 0 && x <= 1 },
+		func(c *Config) *float64 { return &c.Dampening }),
+	flag("nesterov", "momentum looks ahead", func(c *Config) *bool { return &c.Nesterov }),
+	number("rho", belowOne, "ρ of rmsprop: how long squares are remembered; default 0.99", below1, func(c *Config) *float64 { return &c.Rho }),
+	flag("centered", "rmsprop divides by the deviation of the gradient", func(c *Config) *bool { return &c.Centered }),
+	number("beta1", belowOne, "β₁ of adam and adamw; default 0.9", below1, func(c *Config) *float64 { return &c.Beta1 }),
+	number("beta2", belowOne, "β₂ of adam and adamw; default 0.999", below1, func(c *Config) *float64 { return &c.Beta2 }),
+	number("eps", notNegative, "ε of rmsprop, adam and adamw; default 1e-8", atLeast0, func(c *Config) *float64 { return &c.Eps }),
+	number("weight_decay", notNegative, "λ, on weights and biases: λw is added to the clipped gradient; adamw takes ηλw from w instead", atLeast0,
+		func(c *Config) *float64 { return &c.WeightDecay }),
+	number("clip_norm", notNegative+" (0 = no clipping)", "largest norm c of a mini-batch's gradient: g·min(1, c/‖g‖)", atLeast0,
+		func(c *Config) *float64 { return &c.ClipNorm }),
+	number("clip_value", notNegative+" (0 = no clipping)", "largest size of each element of it, limited before clip_norm", atLeast0,
+		func(c *Config) *float64 { return &c.ClipValue }),
+
+	word("schedule", "how η falls: η₀/(1+αt), η₀(1−α)^⌊t/decay_every⌋, η₀e^(−αt), half a cosine, not at all; default inverse_time",
+		func(c *Config) *string { return &c.Schedule }, "inverse_time", "step", "exponential", "cosine", "constant"),
+	number("decay", notNegative, "α of schedule; 0 is off", atLeast0, func(c *Config) *float64 { return &c.Decay }),
+	count("decay_every", 1, 1_000_000_000, "units of t per stair of schedule step; default 1", func(c *Config) *int { return &c.DecayEvery }),
+	choice("decay_unit", "what t counts; default epoch", "epoch", "step", func(c *Config) *bool { return &c.DecayPerStep }),
+	number("lr_min", notNegative, "η is never lower than this", atLeast0, func(c *Config) *float64 { return &c.LRMin }),
+	number("warmup", notNegative, "units of t over which η rises to η₀ before it falls", atLeast0, func(c *Config) *float64 { return &c.Warmup }),
+
+	count("batch_size", 1, 1<<30, "training examples per mini-batch; default 64", func(c *Config) *int { return &c.BatchSize }),
+	count("epochs", 1, 1_000_000, "passes over the training examples; default 10", func(c *Config) *int { return &c.Epochs }),
+	count("steps", 0, 1_000_000_000, "mini-batches in all, in place of epochs; 0 is off", func(c *Config) *int { return &c.Steps }),
+	count("report_every", 0, 1_000_000_000, "mini-batches from report to report; default an epoch", func(c *Config) *int { return &c.ReportEvery }),
+	choice("precision", "numbers of weights and computations; default float32", "float32", "float64", func(c *Config) *bool { return &c.Float64 }),
+	number("diverge_above", notNegative+" (0 = only what is not finite)", "a mini-batch's mean loss above this ends the trial as diverged", atLeast0,
+		func(c *Config) *float64 { return &c.DivergeAbove }),
+	{"seed", "a whole number", "of the first weights, the order of the examples, dropout and augmentation; default 0, in a sweep that of the trial",
+		func(c *Config, v sweep.Value) error {
+			n, ok := whole(v)
+			if c.Seed = n; !ok {
+				return want("a whole number")
+			}
+			return nil
+		}},
+}
+
 // lookup finds a key, or says why there is none.
-func lookup(name string) (key, error) {
+func lookup(name string) (Key, error) {
 	for _, k := range keys {
-		if k.name == name {
+		if k.Name == name {
 			return k, nil
 		}
 	}
-	if slices.Contains(notBuilt, name) {
-		return key{}, fmt.Errorf("%s: not built yet; want one of %s", name, strings.Join(Keys(), " "))
-	}
 	if near := nearest(name); near != "" {
-		return key{}, fmt.Errorf("%s: unknown key of the trainer; want %s", name, near)
+		return Key{}, fmt.Errorf("%s: unknown key of the trainer; want %s", name, near)
 	}
-	return key{}, fmt.Errorf("%s: unknown key of the trainer; want one of %s", name, strings.Join(Keys(), " "))
-}
-
-const notNegative = "a number >= 0"
-
-func atLeast0(x float64) bool { return x >= 0 }
-
-func number(wanted string, ok func(float64) bool, field func(*Config) *float64) func(*Config, sweep.Value) error {
-	return func(c *Config, v sweep.Value) error {
-		x, isNumber := v.Number()
-		if !isNumber || v.Kind() == sweep.Bool || math.IsInf(x, 0) || !ok(x) {
-			return want(wanted)
-		}
-		*field(c) = x
-		return nil
-	}
-}
-
-func count(top int64, set func(*Config, int64)) func(*Config, sweep.Value) error {
-	return func(c *Config, v sweep.Value) error {
-		n, ok := whole(v)
-		if !ok || n < 1 || n > top {
-			return want(fmt.Sprintf("a whole number from 1 to %d", top))
-		}
-		set(c, n)
-		return nil
-	}
-}
-
-// whole returns v as an integer: an Int, or a Float without a fraction, as a
-// quantised parameter gives it.
-func whole(v sweep.Value) (int64, bool) {
-	if n, ok := v.Int64(); ok {
-		return n, true
-	}
-	x, _ := v.Number()
-	return int64(x), v.Kind() == sweep.Float && x == math.Trunc(x) && math.Abs(x) < 1<<53
-}
-
-// word is a key of which one word is built; the others are refused by name.
-func word(built string, others ...string) func(*Config, sweep.Value) error {
-	return func(_ *Config, v sweep.Value) error {
-		switch {
-		case v.Kind() == sweep.String && v.Text() == built:
-			return nil
-		case v.Kind() == sweep.String && slices.Contains(others, v.Text()):
-			return notYet(built)
-		}
-		return want(built)
-	}
-}
-
-func choice(no, yes string, field func(*Config) *bool) func(*Config, sweep.Value) error {
-	return func(c *Config, v sweep.Value) error {
-		if v.Kind() != sweep.String || v.Text() != no && v.Text() != yes {
-			return want(no + " or " + yes)
-		}
-		*field(c) = v.Text() == yes
-		return nil
-	}
-}
-
-// set reads [8000, 2000] or [0.8, 0.2], or the same as a text, with or without
-// the brackets, as a command line has it.
-func (s *Split) set(v sweep.Value) error {
-	const wanted = want("[TRAIN, VALIDATION] as numbers of examples, or as fractions with a sum of at most 1")
-	if v.Kind() == sweep.String {
-		text := "[" + strings.Trim(v.Text(), "[] ") + "]"
-		if err := v.UnmarshalJSON([]byte(text)); err != nil {
-			return wanted
-		}
-	}
-	list, _ := v.Any().([]any)
-	if len(list) == 3 {
-		return notYet("two parts")
-	}
-	if len(list) != 2 {
-		return wanted
-	}
-	var part [2]float64
-	fraction := false
-	for i, x := range list {
-		n, isNumber := x.(json.Number)
-		p, ok := sweep.ParseNumber(n.String())
-		f, _ := p.Number()
-		if !isNumber || !ok || f <= 0 || f > 1e9 {
-			return wanted
-		}
-		part[i], fraction = f, fraction || f != math.Trunc(f)
-	}
-	if fraction && part[0]+part[1] > 1+1e-9 {
-		return wanted
-	}
-	*s = Split{Train: part[0], Val: part[1], Fraction: fraction}
-	return nil
+	return Key{}, fmt.Errorf("%s: unknown key of the trainer; want one of %s", name, strings.Join(Keys(), " "))
 }
 
 // otherNames are what other programs call keys of ours.
 var otherNames = map[string]string{
 	"learning_rate": "lr", "clip": "clip_norm", "grad_clip": "clip_norm", "max_grad_norm": "clip_norm",
-	"batch": "batch_size", "beta": "momentum", "mu": "momentum", "l2_penalty": "weight_decay", "dataset": "data",
+	"batch": "batch_size", "beta": "momentum", "mu": "momentum", "l2_penalty": "l2", "dataset": "data",
+	"hidden_layer_sizes": "hidden", "layers": "hidden", "alpha": "decay", "smoothing": "label_smoothing", "epsilon": "eps",
+	"max_iter": "epochs", "num_epochs": "epochs", "dtype": "precision", "lr_schedule": "schedule", "pretrained": "init_from",
 }
 
-// nearest returns the key that goes by another name elsewhere, else the known
-// one that differs from name by at most two edits and by less than half of its
+// nearest returns the key that goes by another name elsewhere, else the one
+// that differs from name by at most two edits and by less than half of its
 // letters, else "".
 func nearest(name string) string {
 	if k, ok := otherNames[name]; ok {
 		return k
 	}
 	best, at := 3, ""
-	for _, k := range append(Keys(), notBuilt...) {
+	for _, k := range Keys() {
 		if d := distance(name, k); d < best && 2*d < max(len(k), 3) {
 			best, at = d, k
 		}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/bits"
-	"math/rand/v2"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/train/ckpt"
 	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/runner/train/model"
 	"github.com/trawl-sweep/trawl/runner/train/optim"
@@ -18,266 +17,385 @@ import (
 type Hooks struct {
 	// Source is where the data comes from; share one between runs.
 	Source *data.Source
-	// Report gets the metrics after each epoch; step is the number of epochs
-	// done. A resumed run first reports the epochs before its checkpoint again
-	// (the last 1,000), since their reports may have been lost with the process.
+	// Report gets the metrics of metricNames after each epoch, or each
+	// Config.ReportEvery mini-batches; step is the number of epochs or
+	// mini-batches done. A run that begins from a checkpoint reports the
+	// validation of step 0 first. A resumed run first reports what came before
+	// its checkpoint again (the last 1,000), since it may have been lost with
+	// the process.
 	Report func(step int64, metrics []sweep.Report)
-	// BeforeBatch is called before each mini-batch; its error ends the run.
+	// BeforeBatch is called before each mini-batch, and each 256 examples of a
+	// larger one or of an evaluation; its error ends the run.
 	BeforeBatch func() error
 	// Now gives the time for examples_per_second and Report.At; without it
 	// they are left out.
 	Now func() time.Time
-	// Dir is a folder for the checkpoint, written after each epoch in one
-	// atomic step; "" = none.
+	// Dir is a folder for the checkpoints, written at each report in one atomic
+	// step; "" = none.
 	Dir string
-	// Resume goes on from the checkpoint in Dir, if there is one.
+	// Resume goes on from the last checkpoint in Dir, if there is one.
 	Resume bool
 	// Warn is told of a checkpoint that could not be written, and the run goes
 	// on; without it that ends the run.
 	Warn func(error)
+	// Say is told what deserves a word: how a checkpoint's tensors were taken,
+	// and what is odd about the data.
+	Say func(string)
+	// Find returns the path of the checkpoint that init_from names; without it
+	// the name is a path, looked for as data is.
+	Find func(name string) (path string, err error)
+
+	whole bool // init_from must fit to the last layer: it is evaluated
 }
 
 // A Result is how a run ended.
 type Result struct {
 	Epochs   int    // done, those before a resume included
+	Steps    int64  // mini-batches done
 	Resumed  int    // epochs that the checkpoint held
 	Diverged string // why, if it diverged
-	Last     []sweep.Report
+	Best     int64  // step of the report with the least val_loss; that of the last one without validation
+	// Weights is the SHA-256 of the weights' bytes, in hexadecimal: layer after
+	// layer W, row by row, then b, little-endian.
+	Weights string
+	Last    []sweep.Report // of the last step; those of the test part are not among them
 }
 
-// The metrics of an epoch, in the order of a row. The training figures are
-// means over the epoch's mini-batches as they came, the norm is that before
-// clipping, the learning rate that of the last mini-batch.
+// chunk is the most examples that are computed at once, fewer where they are
+// wide: what a mini-batch of more takes in memory does not grow with it.
 const (
-	trainLoss = iota
-	trainAccuracy
-	valLoss
-	valAccuracy
-	gradNorm
-	learningRate
-	examplesPerSecond
-	columns
+	maxChunk  = 256
+	minChunk  = 16
+	chunkSize = 1 << 20 // numbers
 )
 
-var metricNames = [columns]string{
-	"train_loss", "train_accuracy", "val_loss", "val_accuracy", "grad_norm", "learning_rate", "examples_per_second",
-}
-
-type row [columns]float64
-
 // A run is the state of one training.
-type run struct {
+type run[T model.Float] struct {
 	Config
 	hooks Hooks
 
-	set        *data.Set
-	train, val int // examples 0 … train-1 are trained on, the next val validate
-	model      *model.Softmax
-	w, g       []float64
-	rule       optim.Momentum
-	rate       optim.InverseTime
-	order      []int
+	set   *data.Set
+	feed  *feed[T]
+	net   *model.Net[T]
+	eval  *evaluator[T]
+	w, g  []T
+	opt   *optim.Optimizer[T] // of the parameters that learn
+	rate  optim.Schedule
+	names []string
 
-	epoch   int   // epochs done
+	batch           int   // examples per mini-batch
+	perEpoch, total int64 // mini-batches
+	order           []int32
+	ordered         int64 // the epoch that order is of, -1: none
+	label           []int32
+	target          []T
+	pruned          []int64 // weights that stay 0
+
 	step    int64 // mini-batches done
-	history []row // of the epochs done, the last maxHistory
+	history []row // the last maxHistory
+	best    best[T]
 }
 
 // Run trains until the epochs of c are done, the loss diverges, which is a
 // Result and no error, or ctx is cancelled: its cause is the error. The error
 // wraps ErrCheckpoint if Resume found a checkpoint that it cannot go on from.
 func Run(ctx context.Context, c Config, hooks Hooks) (Result, error) {
-	r, err := newRun(c, hooks)
-	if err != nil {
-		return Result{}, err
+	if c.Float64 {
+		return start[float64](ctx, c, hooks)
 	}
+	return start[float32](ctx, c, hooks)
+}
+
+func start[T model.Float](ctx context.Context, c Config, hooks Hooks) (Result, error) {
 	res := Result{}
-	if hooks.Resume && hooks.Dir != "" {
-		if err := r.resume(); err != nil {
+	last, err := lastCheckpoint(hooks)
+	if err != nil {
+		return res, err
+	}
+	r, err := newRun[T](c, hooks, last)
+	if err != nil {
+		return res, err
+	}
+	if last != nil {
+		if err := r.resume(*last); err != nil {
 			return res, err
 		}
-		res.Resumed = r.epoch
-		for i := range r.history {
-			res.Last = r.report(r.epoch-len(r.history)+1+i, r.history[i])
+		res.Resumed = int(r.step / r.perEpoch)
+		for _, m := range r.history {
+			res.Last = r.report(m)
 		}
 	}
-	for r.epoch < c.Epochs {
-		m, diverged, err := r.runEpoch(ctx)
+	if c.InitFrom != "" && len(r.history) == 0 {
+		if res.Last, err = r.begin(ctx); err != nil {
+			return res, err
+		}
+	}
+	return r.train(ctx, res)
+}
+
+// train runs what is left.
+func (r *run[T]) train(ctx context.Context, res Result) (Result, error) {
+	for r.step < r.total {
+		m, diverged, err := r.period(ctx)
 		if err != nil {
 			return res, err
 		}
 		if diverged != "" {
-			res.Last = r.report(r.epoch+1, m)
-			res.Epochs, res.Diverged = r.epoch, fmt.Sprintf("epoch %d: %s", r.epoch+1, diverged)
-			return res, nil
+			res.Last = r.report(m)
+			res.Diverged = fmt.Sprintf("%s %d: %s", r.unit(), int64(m[0]), diverged)
+			return r.ended(res), nil
 		}
-		r.epoch++
-		r.history = append(r.history[max(0, len(r.history)-maxHistory+1):], m)
-		if err := r.save(); err != nil && hooks.Warn != nil {
-			hooks.Warn(err)
-		} else if err != nil {
+		if err := r.keep(m); err != nil {
 			return res, err
 		}
-		res.Last = r.report(r.epoch, m)
+		res.Last = r.report(m)
 	}
-	res.Epochs = r.epoch
-	return res, nil
+	return r.ended(res), r.test(ctx)
 }
 
-func newRun(c Config, hooks Hooks) (*run, error) {
-	if c.Epochs < 1 || c.BatchSize < 1 || !(c.LR > 0) {
+func (r *run[T]) ended(res Result) Result {
+	res.Epochs, res.Steps, res.Weights, res.Best = int(r.step/r.perEpoch), r.step, weightsHash(r.w), r.best.step
+	return res
+}
+
+// unit is what the steps of reports count.
+func (r *run[T]) unit() string {
+	if r.ReportEvery > 0 {
+		return "step"
+	}
+	return "epoch"
+}
+
+// begin evaluates the loaded weights as step 0.
+func (r *run[T]) begin(ctx context.Context) ([]sweep.Report, error) {
+	if len(r.set.Val) == 0 {
+		return nil, nil
+	}
+	m := make(row, 1+len(r.names))
+	if err := r.validate(ctx, m); err != nil {
+		return nil, err
+	}
+	if err := r.keep(m); err != nil {
+		return nil, err
+	}
+	return r.report(m), nil
+}
+
+// newRun returns a run of c at its beginning. If it is to go on from the
+// checkpoint last, that is where it takes from what c leaves to init_from.
+func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], error) {
+	if c.Epochs < 1 || c.BatchSize < 0 || c.LR < 0 {
 		return nil, fmt.Errorf("epochs %d, batch_size %d, lr %v: want all above 0", c.Epochs, c.BatchSize, c.LR)
 	}
-	source := hooks.Source
-	if source == nil {
-		source = &data.Source{}
+	if err := c.check(); err != nil {
+		return nil, err
 	}
-	set, err := source.Load(c.Data)
+	if hooks.Source == nil {
+		hooks.Source = &data.Source{}
+	}
+	origin := last
+	path := ""
+	if last == nil && c.InitFrom != "" {
+		var err error
+		if path, origin, err = c.load(hooks); err != nil {
+			return nil, err
+		}
+	}
+	if origin != nil && c.InitFrom != "" {
+		c.adopt(*origin)
+	}
+	set, err := hooks.Source.Open(c.Data, c.options())
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Config: c, hooks: hooks, set: set}
-	if r.train, r.val, err = c.Split.counts(set.Len(), set.Train); err != nil {
+	if err := c.Augment.Check(set); err != nil {
 		return nil, err
 	}
-	r.model = model.NewSoftmax(set.Features, set.Classes)
-	r.w, r.g = make([]float64, r.model.Len()), make([]float64, r.model.Len())
-	r.rule = optim.Momentum{Mu: c.Momentum, Velocity: c.Velocity, WeightDecay: c.WeightDecay}
-	r.rate = optim.InverseTime{Eta0: c.LR, Alpha: c.Decay}
-	r.order = make([]int, r.train)
+	spec, err := c.spec(set)
+	if err != nil {
+		return nil, err
+	}
+	r := &run[T]{Config: c, hooks: hooks, set: set, feed: newFeed[T](set, c.Augment), ordered: -1}
+	if err := r.measure(); err != nil {
+		return nil, err
+	}
+	rows := min(max(chunkSize/spec.In, minChunk), maxChunk)
+	r.net = model.New[T](spec, min(rows, max(r.batch, len(set.Val), len(set.Test))))
+	r.eval = newEvaluator(r.net, r.feed, r.mayGoOn)
+	r.names = metricNames(set.Classes, len(set.Val) > 0)
+	r.w, r.g = make([]T, r.net.Len()), make([]T, r.net.Len())
+	r.opt = optim.New[T](c.rule(), r.net.Len()-r.net.FrozenLen())
+	r.rate = c.schedule(r.total, r.perEpoch)
+	r.label, r.target = make([]int32, r.net.Rows()), make([]T, r.net.Rows())
+	r.order = make([]int32, len(set.Train))
+	r.best = best[T]{step: -1, loss: math.Inf(1)}
+	for i := range r.net.Layers {
+		model.Initialise(spec, r.w, i, c.init(spec), c.Seed)
+	}
+	if path != "" {
+		if err := r.take(*origin, path); err != nil {
+			return nil, fmt.Errorf("init_from %s: %s: %w", c.InitFrom, path, err)
+		}
+	}
+	for _, w := range set.Warnings {
+		r.say(w.Error())
+	}
 	return r, nil
 }
 
-// runEpoch trains one epoch and returns its metrics, with the reason if it
-// diverged; the metrics are then of the part that was done.
-func (r *run) runEpoch(ctx context.Context) (m row, diverged string, err error) {
-	r.shuffle()
-	began := r.now()
-	batches, seen, right := 0, 0, 0
-	for seen < r.train && diverged == "" {
-		if err := r.mayGoOn(ctx); err != nil {
-			return m, "", err
-		}
-		batch := r.order[seen:min(seen+r.BatchSize, r.train)]
-		loss, ok, norm := r.gradient(batch)
-		batches, seen, right = batches+1, seen+len(batch), right+ok
-		m[trainLoss] += float64(loss * float64(len(batch)))
-		m[gradNorm] += norm
-		m[learningRate] = r.learningRate()
-		if diverged = r.diverged("train_loss", loss, norm); diverged == "" {
-			r.rule.Step(r.w, r.g, m[learningRate])
-			r.step++
+// measure sets the sizes of mini-batch, epoch and run.
+func (r *run[T]) measure() error {
+	n := len(r.set.Train)
+	switch r.batch = r.BatchSize; {
+	case r.Optimizer == "gd":
+		r.batch = n
+	case r.batch == 0:
+		r.batch = min(defaultBatch, n)
+	default:
+		if err := r.set.CheckBatch(r.batch); err != nil {
+			return err
 		}
 	}
-	m[examplesPerSecond] = math.NaN()
-	if took := r.now().Sub(began); took > 0 {
-		m[examplesPerSecond] = float64(seen) / took.Seconds()
-	}
-	m[trainLoss] /= float64(seen)
-	m[trainAccuracy] = float64(right) / float64(seen)
-	m[gradNorm] /= float64(batches)
-	m[valLoss], m[valAccuracy] = r.validate()
-	if diverged == "" {
-		diverged = r.diverged("val_loss", m[valLoss], 0)
-	}
-	return m, diverged, nil
-}
-
-// learningRate is η at the next mini-batch.
-func (r *run) learningRate() float64 {
-	if r.DecayPerStep {
-		return r.rate.At(r.step)
-	}
-	return r.rate.At(int64(r.epoch))
-}
-
-// gradient sets r.g to the clipped gradient of the mean loss of the batch, and
-// returns that loss, how many were classified right and the norm before.
-func (r *run) gradient(batch []int) (loss float64, right int, norm float64) {
-	clear(r.g)
-	scale := 1 / float64(len(batch))
-	for _, i := range batch {
-		l, ok := r.model.Gradient(r.w, r.g, r.set.Example(i), r.set.Label(i), scale)
-		loss += l
-		if ok {
-			right++
-		}
-	}
-	return loss / float64(len(batch)), right, optim.ClipNorm(r.g, r.ClipNorm)
-}
-
-func (r *run) validate() (loss, accuracy float64) {
-	right := 0
-	for i := r.train; i < r.train+r.val; i++ {
-		l, ok := r.model.Loss(r.w, r.set.Example(i), r.set.Label(i))
-		loss += l
-		if ok {
-			right++
-		}
-	}
-	return loss / float64(r.val), float64(right) / float64(r.val)
-}
-
-// diverged says why a loss or norm ends the run, "" if it does not.
-func (r *run) diverged(name string, loss, norm float64) string {
-	switch {
-	case math.IsNaN(loss) || math.IsInf(loss, 0):
-		return fmt.Sprintf("%s is %s", name, sweep.PythonFloat(loss))
-	case r.DivergeAbove > 0 && loss > r.DivergeAbove:
-		return fmt.Sprintf("%s %.4g is above diverge_above %v", name, loss, r.DivergeAbove)
-	case math.IsNaN(norm) || math.IsInf(norm, 0):
-		return fmt.Sprintf("grad_norm is %s", sweep.PythonFloat(norm))
-	}
-	return ""
-}
-
-// shuffle sets r.order to the order of this epoch, a function of the seed and
-// the epoch alone: so a checkpoint needs no state of a generator.
-func (r *run) shuffle() {
-	for i := range r.order {
-		r.order[i] = i
-	}
-	src := rand.NewPCG(uint64(r.Seed), uint64(r.epoch)+0x9e3779b97f4a7c15)
-	for i := len(r.order) - 1; i > 0; i-- {
-		// Fisher and Yates, with the multiplication of Lemire 2019 (its bias is
-		// below 2⁻⁴⁰ here); rand.Shuffle may change with the Go version.
-		j, _ := bits.Mul64(src.Uint64(), uint64(i+1))
-		r.order[i], r.order[j] = r.order[j], r.order[i]
-	}
-}
-
-func (r *run) mayGoOn(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if r.hooks.BeforeBatch != nil {
-		return r.hooks.BeforeBatch()
+	r.perEpoch = int64((n + r.batch - 1) / r.batch)
+	if r.total = int64(r.Epochs) * r.perEpoch; r.Steps > 0 {
+		r.total = int64(r.Steps)
 	}
 	return nil
 }
 
-func (r *run) now() time.Time {
+// period trains until the next report and returns its metrics, with the reason
+// if it diverged; the metrics are then of the part that was done, without a
+// validation.
+func (r *run[T]) period(ctx context.Context) (m row, diverged string, err error) {
+	m = make(row, 1+len(r.names))
+	began, t := r.now(), tally{}
+	rate := 0.0
+	for diverged == "" {
+		rate = r.rate.At(r.step)
+		if diverged, err = r.batchStep(ctx, rate, &t); err != nil {
+			return nil, "", err
+		}
+		if diverged == "" && r.due() {
+			break
+		}
+	}
+	speed := math.NaN()
+	if took := r.now().Sub(began); took > 0 {
+		speed = float64(t.examples) / took.Seconds()
+	}
+	m[0] = float64(r.reportStep(diverged != ""))
+	n := len(r.names)
+	m[1], m[2] = t.loss/float64(t.examples), float64(t.right)/float64(t.examples)
+	if r.set.Classes == 0 {
+		m[2] = math.Sqrt(2 * m[1])
+	}
+	m[n-2], m[n-1], m[n] = t.norm/float64(t.batches), rate, speed
+	if diverged != "" {
+		for i := 3; i < n-2; i++ {
+			m[i] = math.NaN()
+		}
+		return m, diverged, nil
+	}
+	if err := r.validate(ctx, m); err != nil {
+		return nil, "", err
+	}
+	if len(r.set.Val) > 0 {
+		diverged = r.diverged("val_loss", m[3], 0)
+	}
+	return m, diverged, nil
+}
+
+// validate fills in the validation of m.
+func (r *run[T]) validate(ctx context.Context, m row) error {
+	if len(r.set.Val) == 0 {
+		return nil
+	}
+	figures, err := r.eval.part(ctx, r.w, r.set.Val)
+	copy(m[3:], figures)
+	return err
+}
+
+// due tells whether the step that was just made ends a period.
+func (r *run[T]) due() bool {
+	every := r.perEpoch
+	if r.ReportEvery > 0 {
+		every = int64(r.ReportEvery)
+	}
+	return r.step%every == 0 || r.step == r.total
+}
+
+// reportStep is the step of a report: mini-batches, or epochs, an unfinished
+// one included. A batch that diverged has not been counted as done.
+func (r *run[T]) reportStep(diverged bool) int64 {
+	step := r.step
+	if diverged {
+		step++
+	}
+	if r.ReportEvery > 0 {
+		return step
+	}
+	return (step + r.perEpoch - 1) / r.perEpoch
+}
+
+// test reports the figures of the test part for the weights of the chosen
+// checkpoint, at its step.
+func (r *run[T]) test(ctx context.Context) error {
+	if len(r.set.Test) == 0 {
+		return nil
+	}
+	w, step := r.best.w, r.best.step
+	if w == nil {
+		w, step = r.w, r.reportStep(false)
+	}
+	figures, err := r.eval.part(ctx, w, r.set.Test)
+	if err != nil {
+		return err
+	}
+	list := make([]sweep.Report, len(figures))
+	for i, name := range partNames("test_", r.set.Classes) {
+		list[i] = sweep.Report{Name: name, Step: step, Value: figures[i], At: r.clock()}
+	}
+	if r.hooks.Report != nil {
+		r.hooks.Report(step, list)
+	}
+	return nil
+}
+
+func (r *run[T]) now() time.Time {
 	if r.hooks.Now == nil {
 		return time.Time{}
 	}
 	return r.hooks.Now()
 }
 
-// report hands the metrics of an epoch out and returns them.
-func (r *run) report(epoch int, m row) []sweep.Report {
-	var at int64
-	if r.hooks.Now != nil {
-		at = r.hooks.Now().UnixMicro()
+// clock is the time of a report.
+func (r *run[T]) clock() int64 {
+	if r.hooks.Now == nil {
+		return 0
 	}
-	list := make([]sweep.Report, 0, columns)
-	for i, v := range m {
-		if i == examplesPerSecond && math.IsNaN(v) {
-			continue // there is no clock
-		}
-		list = append(list, sweep.Report{Name: metricNames[i], Step: int64(epoch), Value: v, At: at})
+	return r.hooks.Now().UnixMicro()
+}
+
+func (r *run[T]) say(text string) {
+	if r.hooks.Say != nil {
+		r.hooks.Say(text)
 	}
+}
+
+// report hands a row out and returns it.
+func (r *run[T]) report(m row) []sweep.Report {
+	list := reports(r.names, m, r.clock())
 	if r.hooks.Report != nil {
-		r.hooks.Report(int64(epoch), list)
+		r.hooks.Report(int64(m[0]), list)
 	}
 	return list
+}
+
+// warn passes an error on, or returns it if nobody listens.
+func (r *run[T]) warn(err error) error {
+	if err != nil && r.hooks.Warn != nil {
+		r.hooks.Warn(err)
+		return nil
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trawl-sweep/trawl/configs/examples"
+	"github.com/trawl-sweep/trawl/runner/train/ckpt"
 	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/sweep"
 )
@@ -25,7 +26,7 @@ var source = &data.Source{Embedded: examples.FS}
 // small is a run of a fraction of a second that uses every part.
 func small() Config {
 	c := Defaults()
-	c.Split = Split{Train: 1000, Val: 200}
+	c.Options.Split = data.Split{Train: 1000, Val: 200}
 	c.Epochs, c.BatchSize = 4, 48 // 48 does not divide 1000
 	c.LR, c.Momentum, c.Decay, c.WeightDecay, c.ClipNorm, c.Seed = 0.2, 0.9, 0.3, 1e-3, 0.5, 7
 	return c
@@ -188,7 +189,7 @@ func TestUselessCheckpoints(t *testing.T) {
 		want   string
 	}{
 		{"cut off", whole[:len(whole)/2], c, "cut off"},
-		{"empty", nil, c, "want at least 8"},
+		{"empty", nil, c, "at least 8"},
 		{"damaged", append(append([]byte{}, whole[:len(whole)-1]...), whole[len(whole)-1]^1), c, "checksum"},
 		{"another learning rate", whole, other, "another configuration"},
 		{"another program's", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), c, "format"},
@@ -260,15 +261,15 @@ func TestExamplesPerSecondNeedAClock(t *testing.T) {
 		t.Errorf("got %v want 1000 in one second", got)
 	}
 	res, _ = trace(t, c, Hooks{})
-	if n := len(res.Last); n != columns-1 {
-		t.Errorf("without a clock: got %d metrics want %d", n, columns-1)
+	if n, all := len(res.Last), len(metricNames(10, true)); n != all-1 {
+		t.Errorf("without a clock: got %d metrics want %d", n, all-1)
 	}
 }
 
 // A checkpoint of any bytes is an error or a state; never a panic.
 func FuzzRestore(f *testing.F) {
 	c := small()
-	c.Epochs, c.Split = 1, Split{Train: 50, Val: 10}
+	c.Epochs, c.Options.Split = 1, data.Split{Train: 50, Val: 10}
 	dir := f.TempDir()
 	if _, err := Run(f.Context(), c, Hooks{Source: source, Dir: dir}); err != nil {
 		f.Fatal(err)
@@ -280,33 +281,39 @@ func FuzzRestore(f *testing.F) {
 	for _, b := range [][]byte{whole, whole[:200], whole[:len(whole)-8], nil, []byte("garbage garbage")} {
 		f.Add(b)
 	}
+	r, err := newRun[float32](c, Hooks{Source: source}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := newRun(c, Hooks{Source: source})
-		if err != nil {
-			t.Fatal(err)
+		file, err := ckpt.Decode(b)
+		if err == nil {
+			err = r.restore(file)
 		}
-		if err := r.restore(b); err == nil && (len(r.w) != r.model.Len() || len(r.rule.State()) != r.model.Len()) {
-			t.Fatalf("restored %d weights, want %d", len(r.w), r.model.Len())
+		if err == nil && (len(r.w) != r.net.Len() || r.step > r.total) {
+			t.Fatalf("restored %d weights at step %d, want %d and at most %d", len(r.w), r.step, r.net.Len(), r.total)
 		}
 	})
 }
 
-func BenchmarkEpoch(b *testing.B) {
-	for _, size := range []int{8, 64} {
-		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
-			c := Defaults()
-			c.BatchSize, c.Momentum, c.ClipNorm = size, 0.9, 1
-			r, err := newRun(c, Hooks{Source: source})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := r.runEpoch(b.Context()); err != nil {
+func BenchmarkPeriod(b *testing.B) {
+	for _, size := range []int{8, 64, 128} {
+		for _, hidden := range [][]int{nil, {256, 128}} {
+			b.Run(fmt.Sprintf("batch=%d/hidden=%d", size, len(hidden)), func(b *testing.B) {
+				c := Defaults()
+				c.BatchSize, c.Momentum, c.ClipNorm, c.Hidden, c.Epochs = size, 0.9, 1, hidden, 1_000_000
+				r, err := newRun[float32](c, Hooks{Source: source}, nil)
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-			b.ReportMetric(float64(r.train*b.N)/b.Elapsed().Seconds(), "examples/s")
-		})
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, _, err := r.period(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(r.set.Train)*b.N)/b.Elapsed().Seconds(), "examples/s")
+			})
+		}
 	}
 }

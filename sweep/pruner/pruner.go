@@ -121,7 +121,7 @@ func newPatience(e *sweep.EarlyTerminate, o sweep.Objective) (sweep.Pruner, erro
 	}
 	then, err := build(inner, o)
 	if err != nil {
-		return nil, &option.Error{Key: "then", What: err.Error(), Want: "that put right"}
+		return nil, option.Within("then", err)
 	}
 	return patience.New(e, o, then)
 }

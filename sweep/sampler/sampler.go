@@ -7,9 +7,13 @@ import (
 	"strings"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/sampler/cmaes"
+	"github.com/trawl-sweep/trawl/sweep/sampler/gp"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
+	"github.com/trawl-sweep/trawl/sweep/sampler/nsga2"
 	"github.com/trawl-sweep/trawl/sweep/sampler/qmc"
 	"github.com/trawl-sweep/trawl/sweep/sampler/random"
+	"github.com/trawl-sweep/trawl/sweep/sampler/tpe"
 )
 
 // Methods maps the names of a sweep file to constructors. A method that has
@@ -20,11 +24,11 @@ var Methods = map[string]func(sweep.Plan) (sweep.Sampler, error){
 	"sobol":  qmc.NewSobol,
 	"lhs":    qmc.NewLatin,
 	"points": newPoints,
-	"tpe":    nil,
-	"gp":     nil,
-	"cmaes":  nil,
-	"nsga2":  nil,
-	"auto":   nil, // W&B's bayes
+	"tpe":    tpe.New,
+	"gp":     gp.New,
+	"cmaes":  cmaes.New,
+	"nsga2":  nsga2.New,
+	"auto":   newAuto, // W&B's bayes
 }
 
 // order is that in which the methods are named to users.

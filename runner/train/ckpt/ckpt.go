@@ -1,53 +1,79 @@
-// Package ckpt encodes checkpoints in the safetensors layout, which PyTorch and
-// others read: 8 bytes with the length of the header, little-endian; the header,
-// a JSON object from tensor names to type, shape and place, with texts under
-// __metadata__; then the numbers. It does no input or output.
+// Package ckpt reads and writes models in the safetensors format, which PyTorch
+// and others read, and fixes how trawl's own checkpoints lie in it.
 //
-// Source: the format description of huggingface/safetensors. Narrower than
-// that: 64-bit floats only, and the tensors follow one another without holes.
+// # The format
+//
+// 8 bytes with the length of the header, little-endian; the header, a JSON
+// object from the names of tensors to {"dtype", "shape", "data_offsets"}, with
+// texts under "__metadata__"; then the numbers, little-endian, row by row. The
+// tensors fill the rest of the file without holes and without overlap, in any
+// order of names; no name stands twice; the header begins with { and may end in
+// blanks. All of this is checked, and each length against what is there, before
+// anything is believed or any memory taken for it.
+//
+// F64, F32, I64 and U8 are written. Read are these and F16, BF16 (as float32,
+// exactly), BOOL, I8, I16, U16, I32 and U32 (as int64).
+//
+// # Checkpoints of trawl, version 1
+//
+// Metadata:
+//
+//	format    trawl checkpoint
+//	version   1
+//	config    JSON: what was trained, opaque here
+//	epoch     epochs done, decimal
+//	step      mini-batches done, decimal
+//	checksum  CRC-32C of all the numbers of the file, in hexadecimal
+//	note.KEY  further texts of whoever wrote it
+//
+// Tensors, F32 or F64 as the precision of the training was:
+//
+//	layers.N.weight          [out, in]   N = 0, 1, … from the input on
+//	layers.N.bias            [out]
+//	optim.STATE.layers.N.…   like the tensor that it belongs to; STATE is the
+//	                         optimizer's word: velocity, m, v, …
+//	run.NAME                 what else a resume needs
+//
+// A reader takes files of its version and of earlier ones, and refuses later
+// ones by their number. A model without the optimizer's state is a checkpoint
+// too: to start from, not to resume.
+//
+// Sources: the format description in the README of huggingface/safetensors.
+// Departures: of its types, 8-bit floats, U64 and those with parts of a byte
+// are refused by name; the checksum is ours, and files without one are read.
 package ckpt
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math"
-	"sort"
+	"path/filepath"
+	"slices"
 	"strconv"
+
+	"github.com/google/renameio/v2"
 )
 
 // A Tensor is a named array, row by row.
 type Tensor struct {
 	Name  string
-	Shape []int // its product is len(Data)
-	Data  []float64
+	Shape []int // its product is the length of Data; nil for a single number
+	Data  any   // []float64, []float32, []int64 or []uint8
 }
 
-// A File is what one checkpoint holds.
+// A File is what one file holds.
 type File struct {
 	Meta    map[string]string // the name checksum is taken
 	Tensors []Tensor
 }
 
-// Tensor returns the tensor called name with the given shape.
-func (f File) Tensor(name string, shape ...int) ([]float64, error) {
-	for _, t := range f.Tensors {
-		if t.Name != name {
-			continue
-		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
-			return nil, fmt.Errorf("tensor %s: shape %v; want %v", name, t.Shape, shape)
-		}
-		return t.Data, nil
-	}
-	return nil, fmt.Errorf("no tensor %s", name)
-}
-
 const (
-	maxHeader = 1 << 20
+	maxHeader = 16 << 20
 	metaKey   = "__metadata__"
 	checksum  = "checksum" // CRC-32C of the numbers, hexadecimal
 )
@@ -56,32 +82,57 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // An entry is how the header describes a tensor.
 type entry struct {
-	Dtype   string   `json:"dtype"`
-	Shape   []int    `json:"shape"`
-	Offsets [2]int64 `json:"data_offsets"`
+	Dtype   string  `json:"dtype"`
+	Shape   []int   `json:"shape"`
+	Offsets []int64 `json:"data_offsets"`
 }
 
-// Encode returns f as bytes, the same for the same f. It panics if a shape
-// does not fit its data or a name is taken twice.
-func Encode(f File) []byte {
-	var data []byte
-	header := make(map[string]any, len(f.Tensors)+1)
-	for _, t := range f.Tensors {
-		if n, ok := size(t.Shape); !ok || n != len(t.Data) || header[t.Name] != nil || t.Name == metaKey {
+// kind returns the type and length of data in the file; it panics if there is
+// no such type.
+func kind(data any) (dtype string, n int) {
+	switch x := data.(type) {
+	case []float64:
+		return "F64", len(x)
+	case []float32:
+		return "F32", len(x)
+	case []int64:
+		return "I64", len(x)
+	case []uint8:
+		return "U8", len(x)
+	}
+	panic(fmt.Sprintf("ckpt: numbers of type %T; want []float64, []float32, []int64 or []uint8", data))
+}
+
+// Write writes f to w, the same bytes for the same f. Tensors of large numbers
+// come first, so that all are aligned; those of one size keep their order. It
+// panics if a shape does not fit its data or a name is taken twice.
+func Write(w io.Writer, f File) error {
+	tensors := slices.Clone(f.Tensors)
+	slices.SortStableFunc(tensors, func(a, b Tensor) int {
+		ta, _ := kind(a.Data)
+		tb, _ := kind(b.Data)
+		return sizes[tb] - sizes[ta]
+	})
+	header := make(map[string]any, len(tensors)+1)
+	sum, at := crc32.New(castagnoli), int64(0)
+	for _, t := range tensors {
+		dtype, have := kind(t.Data)
+		if n, ok := size(t.Shape); !ok || n != have || header[t.Name] != nil || t.Name == metaKey {
 			panic("ckpt: tensor " + t.Name + ": shape and data differ, or the name is taken")
 		}
-		from := int64(len(data))
-		for _, x := range t.Data {
-			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
+		if t.Shape == nil {
+			t.Shape = []int{}
 		}
-		header[t.Name] = entry{"F64", t.Shape, [2]int64{from, int64(len(data))}}
+		end := at + int64(have*sizes[dtype])
+		header[t.Name] = entry{dtype, t.Shape, []int64{at, end}}
+		at = end
+		_ = put(sum, t.Data) // a hash takes all
 	}
-	meta := map[string]string{checksum: sum(data)}
+	meta := map[string]string{}
 	for k, v := range f.Meta {
-		if k != checksum {
-			meta[k] = v
-		}
+		meta[k] = v
 	}
+	meta[checksum] = hex(sum.Sum32())
 	header[metaKey] = meta
 	h, err := json.Marshal(header) // sorts the names
 	if err != nil {
@@ -90,88 +141,87 @@ func Encode(f File) []byte {
 	for len(h)%8 != 0 {
 		h = append(h, ' ')
 	}
-	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(h)+len(data)), uint64(len(h)))
-	return append(append(b, h...), data...)
+	if len(h) > maxHeader {
+		return fmt.Errorf("a header of %d bytes; want at most %d", len(h), maxHeader)
+	}
+	if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(h))), h...)); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if err := put(w, t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Decode reads what Encode wrote. Every length is checked against what is
-// there before it is believed, and the numbers against their checksum.
-func Decode(b []byte) (File, error) {
-	if len(b) < 8 {
-		return File{}, fmt.Errorf("%d bytes; want at least 8", len(b))
+// put writes numbers in pieces, so that they are not in memory twice.
+func put(w io.Writer, data any) error {
+	const piece = 4096
+	b := make([]byte, 0, 8*piece)
+	switch x := data.(type) {
+	case []uint8:
+		_, err := w.Write(x)
+		return err
+	case []float64:
+		return pieces(w, b, x, func(b []byte, v float64) []byte {
+			return binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+		})
+	case []float32:
+		return pieces(w, b, x, func(b []byte, v float32) []byte {
+			return binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		})
+	case []int64:
+		return pieces(w, b, x, func(b []byte, v int64) []byte { return binary.LittleEndian.AppendUint64(b, uint64(v)) })
 	}
-	n, rest := binary.LittleEndian.Uint64(b), b[8:]
-	if n > maxHeader || n > uint64(len(rest)) {
-		return File{}, fmt.Errorf("a header of %d bytes in a file of %d; not a checkpoint, or cut off", n, len(b))
-	}
-	var header map[string]json.RawMessage
-	if err := json.Unmarshal(rest[:n], &header); err != nil {
-		return File{}, fmt.Errorf("header: %w", err)
-	}
-	data := rest[n:]
-	f := File{Meta: map[string]string{}}
-	if m, ok := header[metaKey]; ok {
-		if err := json.Unmarshal(m, &f.Meta); err != nil {
-			return File{}, fmt.Errorf("%s: %w", metaKey, err)
+	return nil
+}
+
+func pieces[T any](w io.Writer, b []byte, x []T, app func([]byte, T) []byte) error {
+	for len(x) > 0 {
+		n := min(len(x), cap(b)/8)
+		b = b[:0]
+		for _, v := range x[:n] {
+			b = app(b, v)
 		}
-		delete(header, metaKey)
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		x = x[n:]
 	}
-	entries, err := entries(header)
+	return nil
+}
+
+// Encode returns f as bytes; see Write.
+func Encode(f File) []byte {
+	var b bytes.Buffer
+	if err := Write(&b, f); err != nil {
+		panic("ckpt: " + err.Error()) // the header is too large: 100,000 tensors
+	}
+	return b.Bytes()
+}
+
+// Save writes f to path in one atomic step: after a crash there is the old file
+// or the new one. What is left of a writing that was cut off is called .NAME
+// with digits, in the same folder.
+func Save(path string, f File) error {
+	p, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
-		return File{}, err
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	at := int64(0)
-	for _, e := range entries {
-		if e.Offsets[0] != at || e.Offsets[1] > int64(len(data)) {
-			return File{}, fmt.Errorf("tensor %s: bytes %d to %d of %d; want them from %d on: cut off",
-				e.name, e.Offsets[0], e.Offsets[1], len(data), at)
-		}
-		f.Tensors = append(f.Tensors, Tensor{e.name, e.Shape, floats(data[at:e.Offsets[1]])})
-		at = e.Offsets[1]
+	w := bufio.NewWriterSize(p, 1<<16)
+	err = Write(w, f)
+	if err == nil {
+		err = w.Flush()
 	}
-	if at != int64(len(data)) {
-		return File{}, fmt.Errorf("%d bytes after the last tensor", int64(len(data))-at)
+	if err == nil {
+		err = p.CloseAtomicallyReplace()
 	}
-	if want, ok := f.Meta[checksum]; ok && want != sum(data) {
-		return File{}, errors.New("the checksum does not match: damaged")
+	if err != nil {
+		_ = p.Cleanup() // at worst the file takes room
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	delete(f.Meta, checksum)
-	return f, nil
-}
-
-type namedEntry struct {
-	name string
-	entry
-}
-
-// entries returns the tensors in the order of their data; shape and place of
-// each agree, and the place does not run backwards.
-func entries(header map[string]json.RawMessage) ([]namedEntry, error) {
-	list := make([]namedEntry, 0, len(header))
-	for name, raw := range header {
-		e := namedEntry{name: name}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&e.entry); err != nil {
-			return nil, fmt.Errorf("tensor %s: %w", name, err)
-		}
-		if e.Dtype != "F64" {
-			return nil, fmt.Errorf("tensor %s: type %q: not built yet; want F64", name, e.Dtype)
-		}
-		n, ok := size(e.Shape)
-		if !ok || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1]-e.Offsets[0] != 8*int64(n) {
-			return nil, fmt.Errorf("tensor %s: shape %v does not fit bytes %d to %d", name, e.Shape, e.Offsets[0], e.Offsets[1])
-		}
-		list = append(list, e)
-	}
-	sort.Slice(list, func(i, j int) bool {
-		a, b := list[i], list[j]
-		if a.Offsets != b.Offsets {
-			return a.Offsets[0] < b.Offsets[0] || a.Offsets[0] == b.Offsets[0] && a.Offsets[1] < b.Offsets[1]
-		}
-		return a.name < b.name
-	})
-	return list, nil
+	return nil
 }
 
 // size is the product of shape; ok is false for a negative length or more than
@@ -187,14 +237,4 @@ func size(shape []int) (n int, ok bool) {
 	return n, true
 }
 
-func floats(b []byte) []float64 {
-	x := make([]float64, len(b)/8)
-	for i := range x {
-		x[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-	}
-	return x
-}
-
-func sum(data []byte) string {
-	return strconv.FormatUint(uint64(crc32.Checksum(data, castagnoli)), 16)
-}
+func hex(sum uint32) string { return strconv.FormatUint(uint64(sum), 16) }

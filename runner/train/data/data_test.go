@@ -3,26 +3,14 @@ package data
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/binary"
-	"io"
+	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/fstest"
 
-	"github.com/trawl-sweep/trawl/configs/examples"
+	"github.com/google/go-cmp/cmp"
 )
-
-func idx(magic uint32, dims []uint32, body ...byte) []byte {
-	b := binary.BigEndian.AppendUint32(nil, magic)
-	for _, d := range dims {
-		b = binary.BigEndian.AppendUint32(b, d)
-	}
-	return append(b, body...)
-}
 
 func zipped(b []byte) []byte {
 	var z bytes.Buffer
@@ -32,84 +20,217 @@ func zipped(b []byte) []byte {
 	return z.Bytes()
 }
 
-// two images of 1 × 3 pixels, labels 1 and 0.
-var (
-	images = idx(magicImages, []uint32{2, 1, 3}, 0, 7, 255, 9, 0, 0)
-	labels = idx(magicLabels, []uint32{2}, 1, 0)
-)
-
-func folder(files map[string][]byte) fstest.MapFS {
-	m := fstest.MapFS{}
-	for name, b := range files {
-		m[name] = &fstest.MapFile{Data: b, Mode: 0o644}
+// write lays files down in a new folder.
+func write(t testing.TB, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return m
+	return dir
 }
 
-func TestReadFolder(t *testing.T) {
-	plain := map[string][]byte{"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels}
-	packed := map[string][]byte{"t10k-images-idx3-ubyte.gz": zipped(images), "t10k-labels-idx1-ubyte.gz": zipped(labels)}
-	both := map[string][]byte{"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels,
-		"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}
+// open reads one file called name with the given content.
+func open(t testing.TB, name, text string, o Options) (*Set, error) {
+	t.Helper()
+	return (&Source{Dirs: []string{write(t, map[string]string{name: text})}}).Open(name, o)
+}
+
+// all is every row for training.
+var all = Split{Train: 1, Fraction: true}
+
+// rows are the numbers as a model sees them.
+func rows(s *Set) [][]float64 {
+	x := make([][]float64, s.Len())
+	for i := range x {
+		x[i] = make([]float64, s.Features)
+		s.Row(int32(i), x[i])
+	}
+	return x
+}
+
+func mustOpen(t testing.TB, name, text string, o Options) *Set {
+	t.Helper()
+	s, err := open(t, name, text, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s: want and got differ:\n%s", what, d)
+	}
+}
+
+func TestCSV(t *testing.T) {
 	for _, tt := range []struct {
-		name     string
-		files    map[string][]byte
-		n, train int
-	}{{"plain", plain, 2, 0}, {"gzip", packed, 2, 0}, {"train and test", both, 4, 2}} {
+		name, text string
+		o          Options
+		features   []string
+		classes    []string
+		x          [][]float64
+		y          []float64
+	}{
+		{
+			"names and classes", "a,b,kind\n1.5,2,cat\n-3e1,+.5,dog\n", Options{Split: all},
+			[]string{"a", "b"}, []string{"cat", "dog"}, [][]float64{{1.5, 2}, {-30, 0.5}}, []float64{0, 1},
+		}, {
+			"no names, and an end without a newline", "1,2,0\n3,4,1\n5,6,0", Options{Split: all},
+			[]string{"1", "2"}, []string{"0", "1"}, [][]float64{{1, 2}, {3, 4}, {5, 6}}, []float64{0, 1, 0},
+		}, {
+			"target by name, numbers", "y,a,b\n0.5,1,2\n1.5,3,4\n", Options{Split: all, Target: "y"},
+			[]string{"a", "b"}, nil, [][]float64{{1, 2}, {3, 4}}, []float64{0.5, 1.5},
+		}, {
+			"target by number", "7,1,2\n9,3,4\n", Options{Split: all, Target: "1", Task: "regress"},
+			[]string{"2", "3"}, nil, [][]float64{{1, 2}, {3, 4}}, []float64{7, 9},
+		}, {
+			"target from the end", "a,y,b\n1,red,2\n3,blue,4\n", Options{Split: all, Target: "-2"},
+			[]string{"a", "b"}, []string{"blue", "red"}, [][]float64{{1, 2}, {3, 4}}, []float64{1, 0},
+		}, {
+			"classes in the order of their numbers", "1,10\n2,9\n3,-1\n4,9.0\n", Options{Split: all, Task: "classify"},
+			[]string{"1"}, []string{"-1", "9", "10"}, [][]float64{{1}, {2}, {3}, {4}}, []float64{2, 1, 0, 1},
+		}, {
+			"semicolons, quotes, blanks, a byte order mark", "\ufeffa; \"b;c\";y\n 1 ; \"2\";x \r\n\n3;4; \"y \"\"z\"\"\"\n", Options{Split: all},
+			[]string{"a", "b;c"}, []string{"x", `y "z"`}, [][]float64{{1, 2}, {3, 4}}, []float64{0, 1},
+		}, {
+			"tabs", "a\tb\ty\n1\t\t0\n3\t4\t1\n", Options{Split: all, Missing: "mean"},
+			[]string{"a", "b"}, []string{"0", "1"}, [][]float64{{1, 4}, {3, 4}}, []float64{0, 1},
+		}, {
+			"one-hot", "a,colour,y\n1,red,0\n2,blue,1\n3,red,0\n4,green,1\n", Options{Split: all, OneHot: true},
+			[]string{"a", "colour=blue", "colour=green", "colour=red"}, []string{"0", "1"},
+			[][]float64{{1, 0, 0, 1}, {2, 1, 0, 0}, {3, 0, 0, 1}, {4, 0, 1, 0}}, []float64{0, 1, 0, 1},
+		}, {
+			"a text far down makes the column one of texts", "a,y\n1,0\n1.0,1\nx,0\n", Options{Split: all, OneHot: true},
+			[]string{"a=1", "a=1.0", "a=x"}, []string{"0", "1"},
+			[][]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, []float64{0, 1, 0},
+		}, {
+			"gaps: mean and most frequent text", "a,b,y\n1,u,0\n?,v,1\n4,v,0\nNA,,1\n", Options{Split: all, OneHot: true, Missing: "mean"},
+			[]string{"a", "b=u", "b=v"}, []string{"0", "1"},
+			[][]float64{{1, 1, 0}, {2.5, 0, 1}, {4, 0, 1}, {2.5, 0, 1}}, []float64{0, 1, 0, 1},
+		}, {
+			"gaps: most frequent", "a,y\n1,0\n4,1\n4,0\n,1\n", Options{Split: all, Missing: "most_frequent"},
+			[]string{"a"}, []string{"0", "1"}, [][]float64{{1}, {4}, {4}, {4}}, []float64{0, 1, 0, 1},
+		},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := ReadFolder(folder(tt.files))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s.Len() != tt.n || s.Train != tt.train || s.Features != 3 || s.Classes != 2 {
-				t.Errorf("got n=%d train=%d d=%d c=%d", s.Len(), s.Train, s.Features, s.Classes)
-			}
-			x := s.Example(0)
-			if !slices.Equal(x.Index, []uint16{1, 2}) || !slices.Equal(x.Value, []uint8{7, 255}) || s.Label(0) != 1 {
-				t.Errorf("example 0: got %v %v label %d", x.Index, x.Value, s.Label(0))
-			}
-			if x := s.Example(1); !slices.Equal(x.Index, []uint16{0}) || s.Label(1) != 0 {
-				t.Errorf("example 1: got %v %v label %d", x.Index, x.Value, s.Label(1))
+			for _, wide := range []bool{false, true} {
+				tt.o.Float64 = wide
+				s := mustOpen(t, "x.csv", tt.text, tt.o)
+				same(t, "features", s.FeatureNames, tt.features)
+				same(t, "classes", s.ClassNames, tt.classes)
+				same(t, "rows", rows(s), tt.x)
+				y := make([]float64, s.Len())
+				for i := range y {
+					y[i] = s.Target(int32(i))
+				}
+				same(t, "targets", y, tt.y)
 			}
 		})
 	}
 }
 
-func TestReadFolderErrors(t *testing.T) {
-	huge := uint32(1 << 31)
+// Bytes stay bytes, other numbers are float32, or float64 by option; a file
+// that is packed is read as one that is not.
+func TestKeptAsItCame(t *testing.T) {
 	for _, tt := range []struct {
-		name           string
-		images, labels []byte
-		want           string
+		name, text string
+		wide       bool
+		want       string
 	}{
-		{"no files", nil, nil, "want a folder of IDX files"},
-		{"no labels", images, nil, "t10k-labels-idx1-ubyte"},
-		{"empty", []byte{}, labels, "not an IDX file"},
-		{"text", []byte("label,pixel\n1,2,3,4,5,6,7,8"), labels, "want an IDX file of images"},
-		{"labels for images", labels, labels, "not an IDX file"},
-		{"image cut off", images[:len(images)-1], labels, "ends within image 2 of 2"},
-		{"image goes on", append(slices.Clone(images), 1), labels, "goes on after"},
-		{"label cut off", images, labels[:len(labels)-1], "ends after 1 of 2 labels"},
-		{"gzip cut off", zipped(images)[:30], labels, "unexpected EOF"},
-		{"gzip damaged", append(zipped(images)[:len(zipped(images))-6], 0, 0, 0, 0, 0, 0), labels, "gzip"},
-		{"more labels", images, idx(magicLabels, []uint32{3}, 1, 0, 1), "2 images with 3 labels"},
-		{"no images at all", idx(magicImages, []uint32{0, 1, 1}), labels, "0 images"},
-		{"too many images", idx(magicImages, []uint32{huge, 1, 1}), labels, "want 1 to"},
-		{"too large images", idx(magicImages, []uint32{2, huge, huge}), labels, "pixels; want 1 to"},
-		{"claims to be large", idx(magicImages, []uint32{9_000_000, 100, 100}), labels, "over 4 GiB"},
+		{"bytes", "0,255,1\n7,3,0\n", false, "u8"},
+		{"bytes, float64 asked for", "0,255,1\n7,3,0\n", true, "u8"},
+		{"from the second row no bytes", "0,255,1\n7,256,0\n", false, "f32"},
+		{"negative", "0,255,1\n7,-1,0\n", false, "f32"},
+		{"float64", "0.1,255,1\n7,1,0\n", true, "f64"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			files := map[string][]byte{}
-			if tt.images != nil {
-				files["t10k-images-idx3-ubyte"] = tt.images
+			for _, text := range []string{tt.text, string(zipped([]byte(tt.text)))} {
+				s := mustOpen(t, "x.csv", text, Options{Float64: tt.wide, Split: all})
+				u8, f32, f64 := s.Dense()
+				if (u8 != nil) != (tt.want == "u8") || (f32 != nil) != (tt.want == "f32") || (f64 != nil) != (tt.want == "f64") {
+					t.Errorf("got u8 %v f32 %v f64 %v want %s", u8, f32, f64, tt.want)
+				}
 			}
-			if tt.labels != nil {
-				files["t10k-labels-idx1-ubyte"] = tt.labels
+		})
+	}
+	s := mustOpen(t, "x.csv", "0.1,255,1\n7,1,0\n", Options{Float64: true, Split: all})
+	if _, _, x := s.Dense(); x[0] != 0.1 {
+		t.Errorf("0.1 is read as %v", x[0])
+	}
+}
+
+// The statistics are those of the training part: of 1, 3 and 5, 2, 2 and 2.
+func TestStandardizeAndMinMax(t *testing.T) {
+	const text = "1,2,0\n3,2,1\n5,2,0\n9,7,1\n"
+	split := Split{Train: 3, Val: 1}
+	sd := math.Sqrt(8. / 3)
+	for _, tt := range []struct {
+		o    Options
+		want [][]float64
+	}{
+		{Options{Standardize: true}, [][]float64{{-2 / sd, 0}, {0, 0}, {2 / sd, 0}, {6 / sd, 5}}},
+		{Options{MinMax: true}, [][]float64{{0, 0}, {0.5, 0}, {1, 0}, {2, 5}}},
+	} {
+		tt.o.Split = split
+		s := mustOpen(t, "x.csv", text, tt.o)
+		for i, got := range rows(s) {
+			for j := range got {
+				if math.Abs(got[j]-tt.want[i][j]) > 1e-15 {
+					t.Errorf("%+v: row %d column %d: got %v want %v", tt.o, i, j, got[j], tt.want[i][j])
+				}
 			}
-			if tt.images == nil && tt.labels == nil {
-				files["README"] = nil
-			}
-			_, err := ReadFolder(folder(files))
+		}
+	}
+}
+
+func TestErrorsNameThePlace(t *testing.T) {
+	long := strings.Repeat("x", 50)
+	for _, tt := range []struct {
+		name, file, text string
+		o                Options
+		want             string
+	}{
+		{"empty", "x.csv", "", Options{}, "x.csv: empty; want lines of cells"},
+		{"names only", "x.csv", "a,y\n", Options{}, "x.csv: no rows"},
+		{"one column", "x.csv", "1\n2\n", Options{}, "x.csv:1: 1 columns; want 2 to"},
+		{"ragged", "x.csv", "a,b,y\n1,2,3\n\n1,2\n", Options{}, "x.csv:4: 2 cells; want 3"},
+		{"text", "x.csv", "a,b,y\n1,2,3\n1," + long + ",3\n", Options{}, `x.csv:3: column b: "` + long[:40] + `…"; want a number, or ` + "`one_hot"},
+		{"gap", "x.csv", "a,b,y\n1,2,3\n,4,5\n", Options{}, "x.csv:3: column a: \"\"; want a number, or `missing"},
+		{"NaN", "x.csv", "a,b,y\n1,nan,3\n1,4,5\n", Options{}, `x.csv:2: column b: "nan"; want a number`},
+		{"infinite", "x.csv", "a,b,y\n1,2,3\n-inf,4,5\n", Options{Missing: "mean"}, `x.csv:3: column a: "-inf"; want a finite number`},
+		{"too large", "x.csv", "a,b,y\n1,2,3\n1,1e400,5\n", Options{Float64: true}, `x.csv:3: column b: "1e400"; want a finite number`},
+		{"beyond float32", "x.csv", "a,y,b\n1,2,3\n1,5,1e39\n", Options{Target: "y"}, `x.csv:3: column b: "1e39": beyond float32`},
+		{"hexadecimal", "x.csv", "a,y\n1,2\n0x10,5\n", Options{}, `x.csv:3: column a: "0x10"; want a number`},
+		{"quote not closed", "x.csv", "a,y\n1,\"2\n3,4\n", Options{}, "x.csv:3: character 5"},
+		{"quote within a cell", "x.csv", "a,y\n1,2\"3\n", Options{}, "x.csv:2: character 4"},
+		{"no label", "x.csv", "a,y\n1,0\n2,\n", Options{}, "x.csv:3: column y: no label"},
+		{"label no number", "x.csv", "a,y\n1,0\n2,b\n", Options{Task: "regress"}, `x.csv:3: column y: "b"; want a number`},
+		{"label no class", "x.csv", "a,y\n1,0\n2,0.5\n", Options{Task: "classify"}, `x.csv:3: column y: "0.5"; want a text or a whole number`},
+		{"label infinite", "x.csv", "a,y\n1,0\n2,1e999\n", Options{}, `x.csv:3: column y: "1e999"; want a finite number`},
+		{"no such target", "x.csv", "a,b\n1,0\n", Options{Target: "c"}, `x.csv:1: no column "c" to be predicted; want one of a, b`},
+		{"target twice", "x.csv", "a,b,b\n1,0,1\n", Options{Target: "b"}, `two columns "b"`},
+		{"no such number", "x.csv", "1,0\n", Options{Target: "3"}, `no column "3" to be predicted; want 1 to 2`},
+		{"cut off", "x.csv.gz", string(zipped([]byte("a,y\n1,2\n3,4\n"))[:20]), Options{}, "x.csv.gz: gzip: cut off or damaged"},
+		{"checksum", "x.csv.gz", func() string {
+			b := zipped([]byte("a,y\n1,2\n3,4\n"))
+			b[len(b)-5] ^= 1
+			return string(b)
+		}(), Options{}, "x.csv.gz: gzip: cut off or damaged: gzip: invalid checksum"},
+		{"empty training part", "x.csv", "a,y\n1,2\n3,4\n", Options{Split: Split{Train: 0.1, Val: 0.5, Fraction: true}}, "split: 0 + 1 + 0 of 2 rows; want at least one"},
+		{"empty validation part", "x.csv", "a,y\n1,2\n", Options{}, "split: 1 + 0 + 0 of 1 rows"},
+		{"more than there are", "x.csv", "a,y\n1,2\n3,4\n", Options{Split: Split{Train: 2, Val: 1}}, "split: 2 + 1 + 0 of 2 rows"},
+		{"sum of fractions", "x.csv", "a,y\n1,2\n", Options{Split: Split{Train: 0.9, Val: 0.2, Fraction: true}}, "a sum of at most 1"},
+		{"stratify numbers", "x.csv", "a,y\n1,2.5\n3,4\n", Options{Stratify: true, Split: all}, "stratify: want classes"},
+		{"two scalings", "x.csv", "a,y\n1,2\n", Options{Standardize: true, MinMax: true}, "at most one of them"},
+		{"no value to train on", "x.csv", "a,b,y\n1,,0\n2,?,1\n", Options{Missing: "mean", Split: all}, "column b: no training example has a value"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := open(t, tt.file, tt.text, tt.o)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v want … %s …", err, tt.want)
 			}
@@ -117,79 +238,14 @@ func TestReadFolderErrors(t *testing.T) {
 	}
 }
 
-func TestSourceFindsAndShares(t *testing.T) {
-	start, file := t.TempDir(), t.TempDir()
-	dir := filepath.Join(file, "digits")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
+func TestCheckBatch(t *testing.T) {
+	s := mustOpen(t, "x.csv", "1,0\n2,1\n3,0\n4,1\n5,1\n", Options{})
+	if err := s.CheckBatch(4); err != nil {
+		t.Error(err)
 	}
-	s := &Source{Dirs: []string{start, file}}
-	if _, err := s.Load("digits"); err == nil {
-		t.Error("an empty folder is read")
-	}
-	for name, b := range map[string][]byte{"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
-			t.Fatal(err)
+	for _, n := range []int{0, 5} {
+		if err := s.CheckBatch(n); err == nil || !strings.Contains(err.Error(), "want 1 to 4") {
+			t.Errorf("batch of %d: got %v", n, err)
 		}
 	}
-	var wg sync.WaitGroup
-	got := make([]*Set, 8)
-	for i := range got {
-		wg.Go(func() {
-			name := "digits"
-			if i%2 == 1 {
-				name = dir
-			}
-			got[i], _ = s.Load(name)
-		})
-	}
-	wg.Wait()
-	for i := range got {
-		if got[i] == nil || got[i] != got[0] {
-			t.Fatalf("load %d: got %p want the one set %p", i, got[i], got[0])
-		}
-	}
-	for name, want := range map[string]string{
-		"nowhere": "no such folder", "mnist": "no such folder",
-		filepath.Join(dir, "t10k-labels-idx1-ubyte"): "not built yet",
-	} {
-		if _, err := s.Load(name); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v want … %s …", name, err, want)
-		}
-	}
-}
-
-// The embedded set: counts of LeCun's test set, 980 zeros and 1,135 ones.
-func TestEmbedded(t *testing.T) {
-	s, err := (&Source{Embedded: examples.FS}).Load("mnist")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Len() != 10_000 || s.Features != 784 || s.Classes != 10 || s.Train != 0 {
-		t.Errorf("got n=%d d=%d c=%d train=%d", s.Len(), s.Features, s.Classes, s.Train)
-	}
-	count := make([]int, 10)
-	for i := range s.Len() {
-		count[s.Label(i)]++
-	}
-	if count[0] != 980 || count[1] != 1135 || s.Label(0) != 7 {
-		t.Errorf("labels: got %v, the first %d", count, s.Label(0))
-	}
-}
-
-func FuzzReadImages(f *testing.F) {
-	for _, b := range [][]byte{images, zipped(images), images[:10], labels, nil} {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &Set{}
-		if err := readImages(s, io.LimitReader(bytes.NewReader(b), 1<<16)); err != nil {
-			return
-		}
-		for i := range len(s.start) - 1 {
-			if x := s.Example(i); len(x.Index) != len(x.Value) || len(x.Index) > s.Features {
-				t.Fatalf("example %d: %d places, %d values, %d features", i, len(x.Index), len(x.Value), s.Features)
-			}
-		}
-	})
 }

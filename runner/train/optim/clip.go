@@ -12,32 +12,54 @@ import "math"
 //
 // Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural
 // networks, ICML 2013, algorithm 1.
-func ClipNorm(g []float64, limit float64) (norm float64) {
+func ClipNorm[T Float](g []T, limit float64) (norm float64) {
 	norm = Norm(g)
-	if limit <= 0 || norm <= limit || math.IsInf(norm, 0) || math.IsNaN(norm) {
-		return norm
-	}
-	s := limit / norm
-	for i := range g {
-		g[i] *= s
-	}
+	Scale(g, limit, norm)
 	return norm
 }
 
-// Norm returns the Euclidean norm of g, summed from the first element to the
-// last. Where squares would overflow or vanish, g is scaled by its largest
-// element first. NaN if an element is NaN, else +Inf if one is infinite.
-func Norm(g []float64) float64 {
+// Scale is the second half of ClipNorm, for a norm that is known.
+func Scale[T Float](g []T, limit, norm float64) {
+	if limit <= 0 || norm <= limit || math.IsInf(norm, 0) || math.IsNaN(norm) {
+		return
+	}
+	s := T(limit / norm)
+	for i := range g {
+		g[i] *= s
+	}
+}
+
+// ClipValue limits each element of g, in place, to [-limit, limit]. A limit
+// <= 0 clips nothing; NaN stays NaN.
+func ClipValue[T Float](g []T, limit float64) {
+	if limit <= 0 {
+		return
+	}
+	c := T(limit)
+	for i, x := range g {
+		if x > c {
+			g[i] = c
+		} else if x < -c {
+			g[i] = -c
+		}
+	}
+}
+
+// Norm returns the Euclidean norm of g, summed in float64 from the first
+// element to the last. Where squares would overflow or vanish, g is scaled by
+// its largest element first. NaN if an element is NaN, else +Inf if one is
+// infinite.
+func Norm[T Float](g []T) float64 {
 	sum := 0.0
 	for _, x := range g {
-		sum += float64(x * x)
+		sum += float64(float64(x) * float64(x))
 	}
 	if sum >= 0x1p-900 && !math.IsInf(sum, 1) {
 		return math.Sqrt(sum)
 	}
 	top := 0.0
 	for _, x := range g {
-		if a := math.Abs(x); a > top || math.IsNaN(a) {
+		if a := math.Abs(float64(x)); a > top || math.IsNaN(a) {
 			top = a
 		}
 		if math.IsNaN(top) {
@@ -49,8 +71,8 @@ func Norm(g []float64) float64 {
 	}
 	sum = 0
 	for _, x := range g {
-		x /= top
-		sum += float64(x * x)
+		r := float64(x) / top
+		sum += float64(r * r)
 	}
 	return float64(top * math.Sqrt(sum))
 }

@@ -21,8 +21,8 @@
 //
 // Defaults: eta 4, s 0, bootstrap 0. Measured on learning curves of two tasks
 // of TaskSet (validation loss, 150 configurations, 8 seeds; TestCurves), they
-// lose nothing in the best value at a fifth of the steps; grace 1 with eta 3
-// does.
+// lose nothing in the best value at 21 and 22 % of the steps; grace 1 with eta 3
+// does. Over 200 seeds they miss the best in 1 and 7, grace 1 in 11 and 28.
 //
 // bootstrap is Optuna's: the first bootstrap trials that reach a rung are
 // stopped there, to give later ones something to be compared with.

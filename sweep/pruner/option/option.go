@@ -27,6 +27,22 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("early_terminate.%s: %s; want %s", e.Key, e.What, e.Want)
 }
 
+// Within returns err with the keys of its Errors below the key outer, as
+// outer.key.
+func Within(outer string, err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range many.Unwrap() {
+			out = append(out, Within(outer, e))
+		}
+		return errors.Join(out...)
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &Error{outer + "." + e.Key, e.What, e.Want}
+	}
+	return err
+}
+
 // A Reader hands out the options of one `early_terminate:`.
 type Reader struct {
 	options map[string]sweep.Value

@@ -79,3 +79,15 @@ func TestAllErrorsAtOnce(t *testing.T) {
 		t.Errorf("two names of one option: %v", r.Err())
 	}
 }
+
+func TestWithin(t *testing.T) {
+	r := read(map[string]sweep.Value{"eta": sweep.IntValue(0), "s": sweep.IntValue(1)})
+	ask(r)
+	got := Within("then", r.Err()).Error()
+	if want := "early_terminate.then.eta: 0; want a number above 1\nearly_terminate.then.s: not a key of asha; want min_iter, eta, strict, goal"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if plain := errors.New("plain"); Within("then", plain) != plain {
+		t.Error("an error without a key changed")
+	}
+}

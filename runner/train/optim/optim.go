@@ -1,0 +1,260 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/trawl-sweep/trawl/runner/train/kernel"
+)
+
+// Float is what weights are made of.
+type Float interface{ float32 | float64 }
+
+// An Optimizer is a Rule with its state for n weights. It is used by one
+// goroutine; a Step allocates nothing.
+type Optimizer[T Float] struct {
+	rule    Rule
+	n       int
+	steps   int64 // done
+	m, s, a []T   // of the rule's slots; nil where it has none
+
+	decay, tmp []T // of one block
+}
+
+// New returns an optimizer of n weights that has made no step.
+func New[T Float](r Rule, n int) *Optimizer[T] {
+	o := &Optimizer[T]{rule: r, n: n, decay: make([]T, min(n, block)), tmp: make([]T, min(n, block))}
+	for _, name := range r.slots() {
+		*o.slot(name) = make([]T, n)
+	}
+	return o
+}
+
+func (o *Optimizer[T]) slot(name string) *[]T {
+	switch name {
+	case "m":
+		return &o.m
+	case "s":
+		return &o.s
+	case "a":
+		return &o.a
+	}
+	return nil
+}
+
+// A Slot is a vector of an optimizer's state.
+type Slot[T Float] struct {
+	Name string // m, s or a, see Rule
+	Data []T    // one number per weight; not a copy
+}
+
+// State returns the number of steps done and the vectors that a checkpoint
+// must hold beside the weights.
+func (o *Optimizer[T]) State() (steps int64, slots []Slot[T]) {
+	for _, name := range o.rule.slots() {
+		slots = append(slots, Slot[T]{name, *o.slot(name)})
+	}
+	return o.steps, slots
+}
+
+// Restore copies a state that State returned. It changes nothing where it
+// returns an error: a slot is missing, of no use to the rule or of another
+// length.
+func (o *Optimizer[T]) Restore(steps int64, slots []Slot[T]) error {
+	names := o.rule.slots()
+	if len(slots) != len(names) || steps < 0 {
+		return fmt.Errorf("optimizer state of %d vectors after %d steps; want the vectors %v", len(slots), steps, names)
+	}
+	for i, s := range slots {
+		if s.Name != names[i] || len(s.Data) != o.n {
+			return fmt.Errorf("optimizer state %s of %d numbers; want %s of %d", s.Name, len(s.Data), names[i], o.n)
+		}
+	}
+	o.steps = steps
+	for _, s := range slots {
+		copy(*o.slot(s.Name), s.Data)
+	}
+	return nil
+}
+
+// Step changes w, in place, by one update with the gradient g of the mean loss
+// of the batch and the learning rate eta. It panics if w or g has another
+// length than the optimizer. The numbers of the rule are rounded to T once.
+func (o *Optimizer[T]) Step(w, g []T, eta float64) {
+	if len(w) != o.n || len(g) != o.n {
+		panic("optim: weights, gradient and state differ in length")
+	}
+	o.steps++
+	switch o.rule.Method {
+	case Adam, AdamW:
+		o.adam(w, g, eta)
+	case RMSprop:
+		o.rmsprop(w, g, eta)
+	default:
+		o.sgd(w, g, eta)
+	}
+}
+
+// block is how many weights take all passes of sgd before the next: few enough
+// to stay in the first-level cache.
+const block = 1024
+
+// sgd is made of the kernels' passes, which have the bits of the plain loop
+// over pace.
+func (o *Optimizer[T]) sgd(w, g []T, eta float64) {
+	r := &o.rule
+	fresh := 1 - r.Dampening
+	if o.steps == 1 {
+		fresh = 1
+	}
+	if !r.Velocity {
+		fresh = float64(eta * fresh)
+	}
+	for at := 0; at < len(w); at += block {
+		end := min(at+block, len(w))
+		w, d := w[at:end], o.decayed(w[at:end], g[at:end])
+		if r.Momentum == 0 {
+			kernel.Axpy(-T(eta), d, w)
+			continue
+		}
+		v := o.m[at:end]
+		kernel.Scale(T(r.Momentum), v)
+		switch {
+		case r.Velocity && r.Nesterov:
+			kernel.Axpy(T(fresh), d, v)
+			u := o.tmp[:len(v)]
+			copy(u, d)
+			kernel.Axpy(T(r.Momentum), v, u)
+			kernel.Axpy(-T(eta), u, w)
+		case r.Velocity:
+			kernel.Axpy(T(fresh), d, v)
+			kernel.Axpy(-T(eta), v, w)
+		case r.Nesterov:
+			kernel.Axpy(-T(fresh), d, v)
+			u := o.tmp[:len(v)]
+			copy(u, v)
+			kernel.Scale(T(r.Momentum), u)
+			kernel.Axpy(-T(eta), d, u)
+			kernel.Axpy(1, u, w)
+		default:
+			kernel.Axpy(-T(fresh), d, v)
+			kernel.Axpy(1, v, w)
+		}
+	}
+}
+
+// decayed returns g + λw.
+func (o *Optimizer[T]) decayed(w, g []T) []T {
+	if o.rule.WeightDecay == 0 {
+		return g
+	}
+	d := o.decay[:len(g)]
+	copy(d, g)
+	kernel.Axpy(T(o.rule.WeightDecay), w, d)
+	return d
+}
+
+// A pace is what a direction d makes of the speed v, and of that a step.
+type pace[T Float] struct {
+	mu, rate T
+	fresh    T // 1-τ; times η in the heavy-ball form
+}
+
+func (p pace[T]) heavy(v *T, d T) T {
+	*v = T(p.mu**v) - T(p.fresh*d)
+	return *v
+}
+
+func (p pace[T]) heavyNesterov(v *T, d T) T {
+	*v = T(p.mu**v) - T(p.fresh*d)
+	return T(p.mu**v) - T(p.rate*d)
+}
+
+func (p pace[T]) velocity(v *T, d T) T {
+	*v = T(p.mu**v) + T(p.fresh*d)
+	return T(p.rate * *v)
+}
+
+func (p pace[T]) velocityNesterov(v *T, d T) T {
+	*v = T(p.mu**v) + T(p.fresh*d)
+	return T(p.rate * (d + T(p.mu**v)))
+}
+
+func (o *Optimizer[T]) rmsprop(w, g []T, eta float64) {
+	r := &o.rule
+	rho, kept := T(1-r.Rho), T(r.Rho)
+	lambda, rate, eps, inside := T(r.WeightDecay), T(eta), T(r.Eps), T(0)
+	if r.EpsInside {
+		eps, inside = 0, eps
+	}
+	p := pace[T]{mu: T(r.Momentum), rate: rate, fresh: 1}
+	if !r.Velocity {
+		p.fresh = rate
+	}
+	for i, x := range w {
+		d := g[i] + T(lambda*x)
+		s := T(kept*o.s[i]) + T(rho*T(d*d))
+		o.s[i] = s
+		if r.Centered {
+			a := T(kept*o.a[i]) + T(rho*d)
+			o.a[i] = a
+			s = max(s-T(a*a), 0)
+		}
+		u := ratio(d, root(s+inside)+eps)
+		switch {
+		case r.Momentum == 0:
+			w[i] = x - T(rate*u)
+		case r.Velocity && r.Nesterov:
+			w[i] = x - p.velocityNesterov(&o.m[i], u)
+		case r.Velocity:
+			w[i] = x - p.velocity(&o.m[i], u)
+		case r.Nesterov:
+			w[i] = x + p.heavyNesterov(&o.m[i], u)
+		default:
+			w[i] = x + p.heavy(&o.m[i], u)
+		}
+	}
+}
+
+func (o *Optimizer[T]) adam(w, g []T, eta float64) {
+	r := &o.rule
+	b1, n1, b2, n2 := T(r.Beta1), T(1-r.Beta1), T(r.Beta2), T(1-r.Beta2)
+	rate := T(eta / (1 - power(r.Beta1, o.steps)))
+	spread := T(math.Sqrt(1 - power(r.Beta2, o.steps)))
+	lambda, shrink, eps := T(r.WeightDecay), T(1), T(r.Eps)
+	if r.Method == AdamW {
+		lambda, shrink = 0, T(1-float64(eta*r.WeightDecay))
+	}
+	m, s := o.m[:len(w)], o.s[:len(w)]
+	g = g[:len(w)]
+	for i, x := range w {
+		d := g[i] + T(lambda*x)
+		m[i] = T(b1*m[i]) + T(n1*d)
+		s[i] = T(b2*s[i]) + T(n2*T(d*d))
+		u := ratio(m[i], root(s[i])/spread+eps)
+		w[i] = T(shrink*x) - T(rate*u)
+	}
+}
+
+// ratio is a/b, and 0 where b is 0: a gradient that was always 0 moves nothing.
+func ratio[T Float](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// root is the square root, rounded correctly to T.
+func root[T Float](x T) T { return T(math.Sqrt(float64(x))) }
+
+// power is xⁿ, n >= 0, by squaring: the same bits everywhere.
+func power(x float64, n int64) float64 {
+	p := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			p = float64(p * x)
+		}
+		x = float64(x * x)
+	}
+	return p
+}
