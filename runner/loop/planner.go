@@ -320,11 +320,11 @@ func (p *Planner) ask(streak int) ([]sweep.Proposal, error) {
 	if err != nil || !ok {
 		return []sweep.Proposal{{Index: p.next}}, err
 	}
-	return []sweep.Proposal{{Index: p.next, Point: pt, Note: drawnNote}}, nil
+	return []sweep.Proposal{{Index: p.next, Point: pt, Note: DrawnNote}}, nil
 }
 
-// drawnNote marks a proposal that was drawn in place of a repetition.
-const drawnNote = "drawn"
+// DrawnNote marks a proposal that was drawn in place of a repetition.
+const DrawnNote = "drawn"
 
 // fill completes a point that the user gave in part: the rest is drawn.
 func (p *Planner) fill(values map[string]sweep.Value, index int64) (sweep.Point, error) {
