@@ -20,6 +20,7 @@ var exampleLines = map[string][]string{
 	"status":   {"trawl status", "trawl status mnist --json"},
 	"rank":     {"trawl rank -n 5", "trawl rank mnist --by max:val_accuracy", "trawl rank --over lr --format md"},
 	"show":     {"trawl show best", "trawl show mnist/7 --format args"},
+	"why":      {"trawl why best", "trawl why mnist/7 --json"},
 	"stop":     {"trawl stop", "trawl stop mnist/7", "trawl stop --state running --where 'lr > 1'"},
 	"pause":    {"trawl pause", "trawl pause mnist"},
 	"drain":    {"trawl drain", "trawl drain mnist"},
