@@ -52,6 +52,7 @@ var floors = []storey{
 	{1, "sweep/sampler/benchfn", []string{gonum}},
 	{1, "sweep/sampler/qmc", nil},
 	{1, "sweep/sampler/*", []string{gonum}},
+	{1, "sweep/race", []string{gonum}},
 	{1, "sweep/pruner/option", nil},
 	{1, "sweep/pruner/rung", nil},
 	{1, "sweep/pruner/*", []string{gonum}},
