@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/train"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
@@ -222,7 +223,9 @@ func (l *loader) readTrainer() {
 	}
 	l.spec.Trainer = map[string]sweep.Value{}
 	for _, e := range n.entries {
-		l.spec.Trainer[e.name] = l.finite(e.node, "trainer."+e.name)
+		v := l.finite(e.node, "trainer."+e.name)
+		l.spec.Trainer[e.name] = v
+		l.checkTrainer(e.node.place, "trainer."+e.name, e.name, v)
 	}
 	for _, other := range []string{"command", "shell", "program"} {
 		if x := l.get(other); x != nil {
@@ -232,6 +235,22 @@ func (l *loader) readTrainer() {
 	for _, p := range l.params {
 		if p.Path == nil && p.Derived == nil && lookup(trainerKeys, p.Name) == nil {
 			l.warnf(p.at, nearest(p.Name, keyNames(trainerKeys)), "%s is not a key of the trainer", p.Name)
+			continue
 		}
+		for _, v := range p.Domain.Choices() {
+			l.checkTrainer(p.at, p.Name, p.Name, v)
+		}
+	}
+}
+
+// checkTrainer lets the trainer judge a value of one of its keys. Keys that it
+// does not know have been spoken of.
+func (l *loader) checkTrainer(at place, what, name string, v sweep.Value) {
+	if lookup(trainerKeys, name) == nil {
+		return
+	}
+	if err := train.CheckValue(name, v); err != nil {
+		_, want, _ := strings.Cut(err.Error(), "; want ")
+		l.errorf(at, want, "%s: %s", what, v.Python())
 	}
 }

@@ -115,26 +115,8 @@ func (a *app) show(ctx context.Context, which, format string) error {
 		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series, "notes": said})
 	}
 	a.printTrial(t, argv, attempts, series)
-	for _, n := range said {
-		fmt.Fprintf(a.stdout, "%-10s %s\n", plain(n.What), plain(n.Text))
-	}
+	a.printNotes(said)
 	return nil
-}
-
-// notesOf are the notes of a trial: the hash of its weights, what its trainer
-// said, output that was lost.
-func notesOf(ctx context.Context, r *results.Reader, name string, id sweep.TrialID) ([]*sweep.Note, error) {
-	entries, err := r.Events(ctx, name, id)
-	if err != nil {
-		return nil, err
-	}
-	list := []*sweep.Note{}
-	for _, e := range entries {
-		if n, ok := e.Event.(*sweep.Note); ok {
-			list = append(list, n)
-		}
-	}
-	return list, nil
 }
 
 // commandOf is the command line of a trial's last attempt.

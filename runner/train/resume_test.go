@@ -33,6 +33,9 @@ func every() map[string]Config {
 	c := small()
 	c.Float64, c.Options.Standardize, c.Steps, c.Options.Split = true, true, 25, data.Split{Train: 300, Val: 60}
 	list["float64"] = c
+	c = small()
+	c.Hidden, c.Options.Split = []int{64}, data.Split{Train: 300, Val: 60} // columns of the input are left out
+	list["wide"] = c
 	return list
 }
 

@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 	"math/rand/v2"
@@ -164,8 +163,8 @@ func TestCurves(t *testing.T) {
 				if row.wanted && steps > 0.25*all {
 					t.Errorf("%s: got %.1f %% of the steps, want 25 at most", row.name, 100*steps/all)
 				}
-				t.Log(fmt.Sprintf("%-24s %5.1f %% of the steps, best lost in %v of %d seeds, by %.4g at most, %5.1f pruned of %d",
-					row.name, 100*steps/all, lost, curveSeeds, worst, pruned/curveSeeds, curvesPerSeed))
+				t.Logf("%-24s %5.1f %% of the steps, best lost in %v of %d seeds, by %.4g at most, %5.1f pruned of %d",
+					row.name, 100*steps/all, lost, curveSeeds, worst, pruned/curveSeeds, curvesPerSeed)
 			}
 		})
 	}

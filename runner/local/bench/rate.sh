@@ -47,8 +47,9 @@ with_trawl() { (cd "$dir/work$pass" && "$dir/trawl" run -j 2 ../sweep.yaml --db 
 finished() { "$dir/trawl" trials rate --db "$dir/work$pass/trawl.db" --json | awk '{ n += gsub(/"state": *"finished"/, "") } END { print n + 0 }'; }
 
 for pass in $(seq "$passes"); do
-  mkdir "$dir/work$pass" # nothing is removed between passes: ext4 creates files slowly just after
+  mkdir "$dir/work$pass" # nothing is removed between passes
   timed parallel with_parallel
+  sleep 6 # it removes two files per job, and for 5 s ext4 steps over each when it makes new ones
   timed trawl with_trawl
   timed loop with_loop
   got=$(finished)

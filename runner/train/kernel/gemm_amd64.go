@@ -157,7 +157,8 @@ func (g *gemm) packA(i, rows int) {
 // strip adds rows i … i+rows of op(A) times the panel at column j.
 func (g *gemm) strip(i, rows, j, cols int, packed bool) {
 	vectors := (cols + g.width - 1) / g.width
-	b, bs := &g.b[0], vectors*g.width*float
+	var b *float32
+	bs := vectors * g.width * float
 	if g.direct(cols) {
 		b, bs = &g.b[g.k0*g.ldb+j], g.ldb*float
 	} else {
@@ -168,7 +169,8 @@ func (g *gemm) strip(i, rows, j, cols int, packed bool) {
 	at := 0
 	for end := i + rows; i < end; {
 		r := evenly(end-i, &tiles)
-		a, rs, ks := &g.a[0], row*float, step*float
+		var a *float32
+		rs, ks := row*float, step*float
 		if packed {
 			a, rs, ks = &g.w.packA[at], float, tileA*float
 			at += tileA * g.kb

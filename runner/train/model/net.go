@@ -129,6 +129,7 @@ type Net[T Float] struct {
 	drop [][]T  // h times mask, or h
 	d    [2][]T // gradients by z, in turn
 	loss []float64
+	some []T // columns of the first layer
 }
 
 // New returns a network for at most rows >= 1 examples at a time. It panics if
@@ -175,9 +176,13 @@ func (n *Net[T]) Input() []T { return n.x }
 
 // A Batch is what the examples of Input are to give, and how they count.
 type Batch[T Float] struct {
-	Rows   int     // examples in Input
-	Label  []int32 // classes, for CrossEntropy
-	Target []T     // numbers, for Squared
+	Rows int // examples in Input
+	// Columns are those that Input has, ascending, where the others are 0 in all
+	// examples; nil: all. Example i is then from i·(number of columns) on. The
+	// result is that of the whole input, but for weights that are not finite.
+	Columns []Span
+	Label   []int32 // classes, for CrossEntropy
+	Target  []T     // numbers, for Squared
 	// Scale of the gradient: 1/B, with B the examples of the whole mini-batch.
 	Scale T
 	// First is set for the first part of a mini-batch: its gradient replaces
@@ -196,7 +201,7 @@ type Batch[T Float] struct {
 // layers is left alone. It returns the loss of each example, until the next
 // call, and, for CrossEntropy, how many were classified right.
 func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
-	n.forward(w, b.Rows, &b)
+	n.forward(w, b.Rows, b.Columns, &b)
 	top := len(n.Layers) - 1
 	d := n.z[top][:b.Rows*n.Out]
 	loss = n.loss[:b.Rows]
@@ -214,20 +219,24 @@ func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
 }
 
 // Forward returns the outputs, Out per example, for the first rows examples of
-// Input under the parameters w, without dropout. They stay until the next call
-// and may be changed.
-func (n *Net[T]) Forward(w []T, rows int) []T {
-	n.forward(w, rows, nil)
+// Input, with the columns cols (see Batch.Columns), under the parameters w,
+// without dropout. They stay until the next call and may be changed.
+func (n *Net[T]) Forward(w []T, rows int, cols []Span) []T {
+	n.forward(w, rows, cols, nil)
 	return n.z[len(n.Layers)-1][:rows*n.Out]
 }
 
 // forward fills z, h and drop; dropout is that of b, and none without b.
-func (n *Net[T]) forward(w []T, rows int, b *Batch[T]) {
-	a := n.x
+func (n *Net[T]) forward(w []T, rows int, cols []Span, b *Batch[T]) {
+	var a []T
 	for i, l := range n.Layers {
 		z := n.z[i][:rows*l.Out]
 		kernel.SetRows(z, l.Out, rows, l.Out, w[l.Bias:][:l.Out])
-		kernel.Gemm(&n.work, false, true, rows, l.Out, l.In, a, l.In, w[l.Weight:], l.In, z, l.Out, true)
+		if i == 0 {
+			n.first(w, rows, cols, z)
+		} else {
+			kernel.Gemm(&n.work, false, true, rows, l.Out, l.In, a, l.In, w[l.Weight:], l.In, z, l.Out, true)
+		}
 		if i == len(n.Layers)-1 {
 			return
 		}
@@ -254,14 +263,16 @@ func (n *Net[T]) forward(w []T, rows int, b *Batch[T]) {
 // backward spreads d, the gradient by the outputs.
 func (n *Net[T]) backward(w, g, d []T, b Batch[T]) {
 	for i := len(n.Layers) - 1; i >= n.Frozen; i-- {
-		l, a := n.Layers[i], n.x
-		if i > 0 {
-			a = n.h[i-1]
+		l := n.Layers[i]
+		if i == 0 {
+			n.firstBack(d, g, b)
+		} else {
+			a := n.h[i-1]
 			if n.Dropout > 0 {
 				a = n.drop[i-1]
 			}
+			kernel.Gemm(&n.work, true, false, l.Out, l.In, b.Rows, d, l.Out, a, l.In, g[l.Weight:], l.In, !b.First)
 		}
-		kernel.Gemm(&n.work, true, false, l.Out, l.In, b.Rows, d, l.Out, a, l.In, g[l.Weight:], l.In, !b.First)
 		kernel.SumRows(g[l.Bias:][:l.Out], d, l.Out, b.Rows, l.Out, !b.First)
 		if i == n.Frozen {
 			return

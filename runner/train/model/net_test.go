@@ -116,6 +116,43 @@ func TestPartsHaveTheBitsOfTheWhole(t *testing.T) {
 	}
 }
 
+// Columns that are 0 in all examples can be left out of the input: the bits are
+// the same, in parts of a mini-batch too.
+func TestColumnsThatAreZero(t *testing.T) {
+	for name, s := range specs() {
+		t.Run(name, func(t *testing.T) {
+			n, w, b := sample[float32](s, 5, testRows)
+			cols := []Span{{1, 2}, {3, 5}}
+			part := New[float32](s, testRows)
+			for i := range testRows {
+				x := n.Input()[i*5:][:5]
+				x[0], x[2] = 0, 0
+				copy(part.Input()[3*i:], []float32{x[1], x[3], x[4]})
+			}
+			want, got := make([]float32, n.Len()), make([]float32, n.Len())
+			for i := range got {
+				got[i] = 9 // of a step before
+			}
+			n.Gradient(w, want, b)
+			first, second := b, b
+			first.Rows, first.Columns = 4, cols
+			part.Gradient(w, got, first)
+			second.Rows, second.Columns, second.First, second.Place = 2, cols, false, 4
+			second.Label, second.Target = b.Label[4:], b.Target[4:]
+			copy(part.Input(), part.Input()[3*4:])
+			part.Gradient(w, got, second)
+			if !reflect.DeepEqual(got[n.FrozenLen():], want[n.FrozenLen():]) {
+				t.Errorf("gradient: got %v want %v", got, want)
+			}
+			z := append([]float32(nil), n.Forward(w, 2, nil)...)
+			copy(part.Input(), []float32{n.Input()[1], n.Input()[3], n.Input()[4], n.Input()[6], n.Input()[8], n.Input()[9]})
+			if y := part.Forward(w, 2, cols); !reflect.DeepEqual(y, z) {
+				t.Errorf("outputs: got %v want %v", y, z)
+			}
+		})
+	}
+}
+
 func TestNothingIsAllocated(t *testing.T) {
 	for name, s := range specs() {
 		n, w, b := sample[float32](s, 5, testRows)
@@ -123,7 +160,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		if a := testing.AllocsPerRun(5, func() {
 			n.Gradient(w, g, b)
 			n.Penalty(w, g)
-			n.Forward(w, testRows)
+			n.Forward(w, testRows, nil)
 		}); a != 0 {
 			t.Errorf("%s: %v allocations", name, a)
 		}
