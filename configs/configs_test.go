@@ -382,7 +382,7 @@ stop_if: "a > 1"
 	if d := s.Space.Params[0].Domain; !d.Log || !d.Ints || d.Dist != sweep.IntUniform {
 		t.Errorf("integers on a log scale: %+v", d)
 	}
-	if len(s.Unbuilt) != 3 { // race, slurm, hooks
+	if len(s.Unbuilt) != 2 { // slurm, hooks
 		t.Errorf("unbuilt: %q", s.Unbuilt)
 	}
 	sameAfterDoc(t, f)

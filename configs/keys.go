@@ -111,7 +111,7 @@ var table = []key{
 			{name: "count", shape: integer, least: bound(1), doc: "how many; seeds 1 … count"},
 			{name: "seeds", shape: listOf, item: &key{shape: integer}, doc: "the seeds instead"},
 			{name: "parameter", shape: text, doc: "name under which the trial gets its seed; default: only $TRAWL_SEED"},
-			{name: "race", shape: boolean, unbuilt: []string{"true"}, doc: "leave bad points out of further repeats"},
+			{name: "race", shape: boolean, doc: "give points that are clearly worse no further repeats"},
 		}},
 	{name: "duplicates", shape: text, part: decides, words: []string{"skip", "allow", "reuse"}, implied: `"skip"`,
 		doc: "what becomes of a proposal that was tried already; default skip"},

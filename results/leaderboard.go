@@ -36,6 +36,7 @@ type RankRow struct {
 	Params    json.RawMessage `json:"params"`            // without the repeat parameter
 	AllParams json.RawMessage `json:"-"`                 // of Trial
 	Outside   bool            `json:"outside,omitempty"` // of the space of the newest revision
+	Dropped   string          `json:"dropped,omitempty"` // why it gets no further repeats: it lost the race
 	Note      string          `json:"note,omitempty"`
 }
 
@@ -119,14 +120,33 @@ func (r *Reader) Leaderboard(ctx context.Context, which string, n int, by string
 type past struct {
 	was     map[string]was
 	outside map[int64]bool
+	dropped map[sweep.PointID]string // points that lost the race, with the reason
 }
 
 func (r *Reader) past(ctx context.Context, s SweepRow) (past, error) {
-	es, err := extensions(ctx, r, s.ID, s.Revision)
-	if err != nil || len(es) == 0 {
+	dropped, err := r.dropped(ctx, s)
+	if err != nil {
 		return past{}, err
 	}
-	return past{formerly(es), pointSet(es[len(es)-1].Outside)}, nil
+	es, err := extensions(ctx, r, s.ID, s.Revision)
+	if err != nil || len(es) == 0 {
+		return past{dropped: dropped}, err
+	}
+	return past{formerly(es), pointSet(es[len(es)-1].Outside), dropped}, nil
+}
+
+// dropped reads which points of a race get no further repeats.
+func (r *Reader) dropped(ctx context.Context, s SweepRow) (map[sweep.PointID]string, error) {
+	if !strings.Contains(s.Doc, `"race":true`) {
+		return nil, nil // spares others the way through the journal
+	}
+	out := map[sweep.PointID]string{}
+	err := r.each(ctx, `select json_extract(data, '$.point'), json_extract(data, '$.text') from t_journal
+where sweep = ? and kind = 'note' and json_extract(data, '$.what') = 'dropped'`, []driver.Value{s.ID}, func(row []driver.Value) error {
+		out[sweep.PointID(asInt(row[0]))] = asText(row[1])
+		return nil
+	})
+	return out, err
 }
 
 func (h past) rankRow(r []driver.Value) (RankRow, rank.Sample, error) {
@@ -135,7 +155,7 @@ func (h past) rankRow(r []driver.Value) (RankRow, rank.Sample, error) {
 		Mean: opt(r[4]), Std: opt(r[5]), Low: opt(r[6]), High: opt(r[7]), Front: asInt(r[9]), Crowding: opt(r[10]),
 		Odd: asInt(r[12]), Pruned: asInt(r[13]), Failed: asInt(r[14]), Diverged: asInt(r[15]), Killed: asInt(r[16]),
 		AllParams: json.RawMessage(asText(r[17])), Params: json.RawMessage(asText(r[18]))}
-	p.Outside = h.outside[asInt(r[0])]
+	p.Outside, p.Dropped = h.outside[asInt(r[0])], h.dropped[p.Point]
 	var err, ferr error
 	p.Others, err = parseNumbers(asText(r[11]))
 	if r[19] != nil {
@@ -172,6 +192,9 @@ func (p *RankRow) standing() string {
 		if c.n > 0 {
 			s += fmt.Sprintf(", %d %s", c.n, c.what)
 		}
+	}
+	if p.Dropped != "" {
+		s += ", dropped: " + p.Dropped
 	}
 	return s
 }

@@ -137,6 +137,7 @@ func (e *Requeued) Ended() Trial {
 type Note struct {
 	What  string  `json:"what"` // began, ended, paused, continued, drained, fuse, output_lost, low_disk, set …
 	Trial TrialID `json:"trial,omitempty"`
+	Point PointID `json:"point,omitempty"` // dropped: the point that gets no further repeats
 	Text  string  `json:"text,omitempty"`
 	State string  `json:"state,omitempty"` // state of the sweep after it, if it changes
 }

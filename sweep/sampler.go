@@ -21,6 +21,19 @@ type Sampler interface {
 	Looks() bool
 }
 
+// An Explainer is a Sampler that says, in a line and in words a practitioner
+// uses, why it made a proposal: from the note that the proposal carries, and
+// from what it was told. Most say the same of every proposal.
+type Explainer interface {
+	Explain(note string) string
+}
+
+// A Describer says in a line, in words a practitioner uses, what it is going to
+// do: a Sampler that chooses, a Pruner with its defaults.
+type Describer interface {
+	Describe() string
+}
+
 // A Query asks for proposals.
 type Query struct {
 	First   int64 // index of the first proposal, from 0

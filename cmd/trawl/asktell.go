@@ -161,6 +161,7 @@ func (s *asker) fold(ctx context.Context, revision int) error {
 			if x := s.open[e.Trial]; x != nil && e.State.Settled() {
 				x.trial.State = e.State
 				s.planner.Settle(x.trial, told(e))
+				s.planner.Drops() // their notes are in the journal, with the end
 				delete(s.open, e.Trial)
 			}
 		}
@@ -452,7 +453,11 @@ func (s *asker) tell(x *asked, q request, values []sweep.Report, w *bufio.Writer
 	s.planner.Settle(x.trial, told(e))
 	delete(s.open, x.trial.ID)
 	w.WriteString("{\"ok\":true}\n")
-	return nil, []sweep.Post{{Trial: x.trial.ID, Attempt: 1, Reports: values, Events: []sweep.Event{e}}}
+	events := []sweep.Event{e}
+	for _, n := range s.planner.Drops() {
+		events = append(events, n)
+	}
+	return nil, []sweep.Post{{Trial: x.trial.ID, Attempt: 1, Reports: values, Events: events}}
 }
 
 // objective fills in the objectives; it returns the name of a missing one.

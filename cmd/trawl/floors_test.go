@@ -52,6 +52,7 @@ var floors = []storey{
 	{1, "sweep/sampler/benchfn", []string{gonum}},
 	{1, "sweep/sampler/qmc", nil},
 	{1, "sweep/sampler/*", []string{gonum}},
+	{1, "sweep/race", []string{gonum}},
 	{1, "sweep/pruner/option", nil},
 	{1, "sweep/pruner/rung", nil},
 	{1, "sweep/pruner/*", []string{gonum}},
@@ -88,6 +89,7 @@ var floors = []storey{
 	{3, "configs/examples", nil},
 	{3, "configs", []string{yaml}},
 	{3, "runner/inproc", []string{xsys}},
+	{3, "runner/sim", nil},
 	{3, "runner/slurm", []string{xsys, flock, renameio}},
 	{3, "results/dash", nil},
 

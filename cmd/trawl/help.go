@@ -20,6 +20,7 @@ var exampleLines = map[string][]string{
 	"status":   {"trawl status", "trawl status mnist --json"},
 	"rank":     {"trawl rank -n 5", "trawl rank mnist --by max:val_accuracy", "trawl rank --over lr --format md"},
 	"show":     {"trawl show best", "trawl show mnist/7 --format args"},
+	"why":      {"trawl why best", "trawl why mnist/7 --json"},
 	"stop":     {"trawl stop", "trawl stop mnist/7", "trawl stop --state running --where 'lr > 1'"},
 	"pause":    {"trawl pause", "trawl pause mnist"},
 	"drain":    {"trawl drain", "trawl drain mnist"},
@@ -32,6 +33,7 @@ var exampleLines = map[string][]string{
 	"reread":   {"trawl reread mnist sweep.yaml"},
 	"verify":   {"trawl verify mnist"},
 	"version":  {"trawl version --json"},
+	"simulate": {"trawl simulate --from mnist --early none,asha", "trawl simulate sweep.yaml --table T.csv.gz --method random,tpe --at 50,100", "trawl simulate --table curves.csv.gz --metric valid --early none,asha,median -j 8"},
 	"schema":   {"trawl schema > sweep.schema.json"},
 }
 

@@ -19,9 +19,9 @@ import (
 // commands are all commands, by group of the help.
 func commands(a *app) map[string][]*cobra.Command {
 	return map[string][]*cobra.Command{
-		"plan":    {newInitCmd(a), newValidateCmd(a), newPlanCmd(a), newTryCmd(a), newSchemaCmd(a)},
+		"plan":    {newInitCmd(a), newValidateCmd(a), newPlanCmd(a), newTryCmd(a), newSimulateCmd(a), newSchemaCmd(a)},
 		"run":     {newRunCmd(a), newResumeCmd(a), newRerunCmd(a)},
-		"look":    {newLsCmd(a), newStatusCmd(a), newTrialsCmd(a), newRankCmd(a), newShowCmd(a), newLogsCmd(a), newQueryCmd(a)},
+		"look":    {newLsCmd(a), newStatusCmd(a), newTrialsCmd(a), newRankCmd(a), newShowCmd(a), newWhyCmd(a), newLogsCmd(a), newQueryCmd(a)},
 		"control": {newStopCmd(a), newPauseCmd(a), newDrainCmd(a), newSetCmd(a), newRetryCmd(a), newAddCmd(a), newRmCmd(a)},
 		"other":   {newAskTellCmd(a), newTrainCmd(a), newMetricCmd(a), newExportCmd(a), newRereadCmd(a), newVerifyCmd(a), newVersionCmd(a)},
 	}

@@ -137,6 +137,8 @@ Exit status: 0 · 1 error · 2 usage or sweep file.`,
 type planned struct {
 	Method     string           `json:"method"`
 	Resolved   string           `json:"resolved"`
+	Why        string           `json:"why,omitempty"`             // how the method works, where it looks at results
+	Early      string           `json:"early_terminate,omitempty"` // what ends trials early, its defaults spelled out
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
@@ -167,6 +169,10 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 	n, why := slots(spec, o.jobs)
 	p := planned{Method: spec.Method, Resolved: spec.Sampler, Parallel: n, First: []map[string]any{}, Last: []map[string]any{},
 		Warnings: problemsJSON(f.Warnings)}
+	if smp, err := sampler.New(spec.Sampler, plan(spec)); err == nil && smp.Looks() {
+		p.Why = sampler.Describe(spec.Sampler, plan(spec))
+	}
+	p.Early = describePruner(spec)
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
 	}
@@ -260,11 +266,20 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		method += " (" + p.Resolved + ")"
 	}
 	fmt.Fprintf(w, "method      %s, seed %d\n", method, spec.Seed)
+	if p.Why != "" {
+		fmt.Fprintf(w, "            %s\n", p.Why)
+	}
 	for _, o := range spec.Objectives {
 		fmt.Fprintf(w, "metric      %s, %s\n", o.Name, o.Goal)
 	}
 	if len(spec.Objectives) == 0 {
 		fmt.Fprintln(w, "metric      none: trials are recorded, nothing ranks")
+	}
+	if p.Early != "" {
+		fmt.Fprintf(w, "ends early  %s\n", p.Early)
+	}
+	if spec.StopIf != nil {
+		fmt.Fprintf(w, "stop_if     %s\n", spec.StopIf)
 	}
 	switch {
 	case p.Trials != nil:

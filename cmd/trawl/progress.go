@@ -122,6 +122,9 @@ func (p *progress) news(n loop.News) {
 		if e.What == "output_lost" || e.What == "low_disk" {
 			p.say(fmt.Sprintf("trawl: %s", e.Text))
 		}
+		if e.What == "dropped" {
+			p.say(fmt.Sprintf("trawl: point %d gets no further repeats: %s", e.Point, e.Text))
+		}
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // CheckProposals computes every proposal of a revision again from the journal,
-// in its order, for samplers that look at results. plannerOf makes a planner,
+// in its order, for samplers that look at results and for races. plannerOf makes a planner,
 // with nothing proposed, from the Doc of a SpecSet. It returns how many trials
 // came out the same and a line for the first that did not: what follows it
 // stands on another ground.
@@ -22,6 +22,9 @@ func CheckProposals(entries []sweep.Entry, revision int, plannerOf func(doc stri
 		}
 		if c == nil {
 			continue
+		}
+		if e, ok := entry.Event.(*sweep.Note); ok && e.What == "dropped" && c.dropped[e.Point] != e.Text {
+			diffs = append(diffs, fmt.Sprintf("point %d: the journal has it dropped (%s), the results give %q", e.Point, e.Text, c.dropped[e.Point]))
 		}
 		e, ok := entry.Event.(*sweep.Proposed)
 		if !ok || e.Revision != revision || e.Proposal < -int64(len(c.planner.spec.Points)) {
@@ -55,6 +58,7 @@ type checker struct {
 	space    *sweep.Space
 	revision int
 	trials   map[sweep.TrialID]sweep.Trial
+	dropped  map[sweep.PointID]string // of the race, with the reason
 }
 
 func newChecker(plannerOf func(string) (*Planner, *sweep.Space, error), doc string, revision int, before []sweep.Entry) (*checker, error) {
@@ -62,7 +66,7 @@ func newChecker(plannerOf func(string) (*Planner, *sweep.Space, error), doc stri
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{planner: p, space: space, revision: revision, trials: map[sweep.TrialID]sweep.Trial{}}
+	c := &checker{planner: p, space: space, revision: revision, trials: map[sweep.TrialID]sweep.Trial{}, dropped: map[sweep.PointID]string{}}
 	for _, entry := range before {
 		if err := c.fold(entry.Event); err != nil {
 			return nil, err
@@ -105,6 +109,9 @@ func (c *checker) fold(event sweep.Event) error {
 	c.trials[event.Subject()] = t
 	if e, ok := event.(*sweep.Ended); ok && e.State.Settled() {
 		c.planner.Settle(t, values(e))
+		for _, d := range c.planner.Drops() {
+			c.dropped[d.Point] = d.Text
+		}
 	}
 	return nil
 }

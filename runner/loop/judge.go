@@ -54,7 +54,7 @@ func (j *Judge) Open(t sweep.TrialID, repeat int) {
 	}
 }
 
-// Observe folds reports of one trial, which are in order (see inOrder), and
+// Observe folds reports of one trial, which are in order (see InOrder), and
 // returns the first ruling that ends it.
 func (j *Judge) Observe(t sweep.TrialID, attempt int, reports []sweep.Report) (first Ruling) {
 	if j == nil {
@@ -82,10 +82,10 @@ func (j *Judge) Settle(t sweep.TrialID, s sweep.State) {
 	delete(j.repeat, t)
 }
 
-// inOrder puts the reports of one update into the order in which they are read
+// InOrder puts the reports of one update into the order in which they are read
 // back: by step, then by name, the last of a name at a step alone. A decision
 // made from them can so be made again.
-func inOrder(reports []sweep.Report) []sweep.Report {
+func InOrder(reports []sweep.Report) []sweep.Report {
 	out := slices.Clone(reports)
 	slices.SortStableFunc(out, func(a, b sweep.Report) int {
 		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Name, b.Name))

@@ -143,8 +143,9 @@ type loop struct {
 	counts   Counts
 	ids      sweep.TrialID
 	began    time.Time
-	tick     int64                    // of the last reports or end that the judge saw
-	rulings  map[sweep.TrialID]Ruling // of the judge, not journalled when trawl ended
+	tick     int64                         // of the last reports or end that the judge saw
+	rulings  map[sweep.TrialID]Ruling      // of the judge, not journalled when trawl ended
+	dropped  map[sweep.PointID]*sweep.Note // while folding: lost the race, and no note says so
 
 	noMore    bool // the planner has nothing to add now
 	drain     bool // start nothing more, then end
@@ -176,7 +177,7 @@ type ended struct {
 // summary is valid then, too.
 func Run(ctx context.Context, c Config) (Summary, error) {
 	l := &loop{Config: c, live: map[sweep.TrialID]*live{}, jobs: map[string]sweep.TrialID{},
-		names: map[*sweep.Ended]string{}, tails: map[*sweep.Ended]ended{},
+		dropped: map[sweep.PointID]*sweep.Note{}, names: map[*sweep.Ended]string{}, tails: map[*sweep.Ended]ended{},
 		began: c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
 	if c.Spec.Duplicates == "reuse" {
 		l.outcomes = map[sweep.PointID]*sweep.Ended{}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/sweep/race"
 )
 
 // A Planner turns a sampler's proposals into trials: user points first, then
@@ -23,7 +24,9 @@ import (
 //
 // Points with several repeats run in rounds (all points with the first seed,
 // then all with the second) where the sampler does not look at results and has
-// an end; else the repeats of a point run next to each other.
+// an end; else the repeats of a point run next to each other. In a race a point
+// that is clearly worse gets no further repeats; with a run cap more points are
+// tried in their place.
 type Planner struct {
 	spec     *sweep.Spec
 	sampler  sweep.Sampler
@@ -43,6 +46,8 @@ type Planner struct {
 	firsts    int64                   // first repeats proposed: the points, and duplicates where they are allowed
 	means     map[sweep.PointID]*mean // of points not told yet; samplers that look
 	learned   int64                   // outcomes of other sweeps told
+	race      *race.Race              // nil: every point has all its repeats
+	drops     []*sweep.Note           // not taken by Drops yet
 }
 
 // point is what the planner keeps of a point: 24 bytes.
@@ -51,7 +56,7 @@ type point struct {
 	id       sweep.PointID
 	done     uint16 // repeats proposed
 	current  bool   // proposed by this revision
-	closed   bool   // a repeat was ended early: no more of them
+	closed   bool   // a repeat was ended early, or it lost the race: no more of them
 }
 
 // mean is a point that a sampler which looks has not been told of yet.
@@ -73,6 +78,9 @@ func NewPlanner(spec *sweep.Spec, s sweep.Sampler, revision int) *Planner {
 	p.keep = n > 1 || spec.Sampler != "grid" || len(spec.Points) > 0
 	if s.Looks() {
 		p.means = map[sweep.PointID]*mean{}
+	}
+	if spec.Repeats.Race && n > 1 && len(spec.Objectives) > 0 {
+		p.race = race.New(spec.Objectives[0].Goal, n)
 	}
 	return p
 }
@@ -265,6 +273,9 @@ func (p *Planner) one() (*sweep.Proposed, error) {
 			}
 		}
 	}
+	if p.race != nil && !p.exhausted && p.trials < int64(p.spec.RunCap) { // the rounds are over: what they saved
+		return p.fresh()
+	}
 	return nil, nil
 }
 
@@ -272,8 +283,11 @@ func (p *Planner) keepGoing() bool {
 	if p.exhausted {
 		return false
 	}
-	if p.spec.RunCap <= 0 {
+	switch {
+	case p.spec.RunCap <= 0:
 		return true
+	case p.race != nil && p.sampler.Looks(): // what a race saves goes to further points
+		return p.trials < int64(p.spec.RunCap)
 	}
 	return p.firsts < p.pointCap()
 }
@@ -340,11 +354,11 @@ func (p *Planner) ask(streak int) ([]sweep.Proposal, error) {
 	if err != nil || !ok {
 		return []sweep.Proposal{{Index: p.next}}, err
 	}
-	return []sweep.Proposal{{Index: p.next, Point: pt, Note: drawnNote}}, nil
+	return []sweep.Proposal{{Index: p.next, Point: pt, Note: DrawnNote}}, nil
 }
 
-// drawnNote marks a proposal that was drawn in place of a repetition.
-const drawnNote = "drawn"
+// DrawnNote marks a proposal that was drawn in place of a repetition.
+const DrawnNote = "drawn"
 
 // fill completes a point that the user gave in part: the rest is drawn.
 func (p *Planner) fill(values map[string]sweep.Value, index int64) (sweep.Point, error) {
@@ -507,11 +521,10 @@ func Params(spec *sweep.Spec, pt sweep.Point, seed int64) string {
 func (p *Planner) Settle(t sweep.Trial, values []float64) {
 	repeats := p.spec.Repeats.N()
 	if t.State == sweep.Pruned && repeats > 1 {
-		// Points are numbered in the order in which they were added.
-		i, ok := slices.BinarySearchFunc(p.points, t.PointID, func(pt point, id sweep.PointID) int { return cmp.Compare(pt.id, id) })
-		if ok {
-			p.points[i].closed, repeats = true, int(p.points[i].done)
-		}
+		repeats = p.close(t.PointID)
+	}
+	if p.race != nil && t.State == sweep.Finished && len(values) > 0 {
+		defer p.raced(p.race.Add(t.PointID, t.Repeat, values[0]))
 	}
 	if p.means == nil {
 		return
@@ -539,14 +552,54 @@ func (p *Planner) Settle(t sweep.Trial, values []float64) {
 	if m.n < cmp.Or(m.repeats, repeats) {
 		return
 	}
+	p.tellOf(t.PointID)
+}
+
+// close says that a point gets no further repeats, and returns how many it has.
+func (p *Planner) close(id sweep.PointID) (repeats int) {
+	// Points are numbered in the order in which they were added.
+	i, ok := slices.BinarySearchFunc(p.points, id, func(pt point, id sweep.PointID) int { return cmp.Compare(pt.id, id) })
+	if !ok {
+		return p.spec.Repeats.N()
+	}
+	p.points[i].closed = true
+	return int(p.points[i].done)
+}
+
+// raced takes in which points lost the race. The sampler hears of them once the
+// repeats that they have are over.
+func (p *Planner) raced(drops []race.Drop) {
+	for _, d := range drops {
+		p.drops = append(p.drops, &sweep.Note{What: "dropped", Point: d.Point, Text: d.Reason})
+		n := p.close(d.Point)
+		if m := p.means[d.Point]; m != nil {
+			if m.repeats = n; m.n >= n {
+				p.tellOf(d.Point)
+			}
+		}
+	}
+}
+
+// Drops returns a note on each point that lost the race since the last call. The
+// decision follows from the results before it; the note is for people.
+func (p *Planner) Drops() []*sweep.Note {
+	out := p.drops
+	p.drops = nil
+	return out
+}
+
+// tellOf tells the sampler the mean of a point.
+func (p *Planner) tellOf(id sweep.PointID) {
+	m := p.means[id]
 	for i := range m.values {
 		m.values[i] /= float64(m.valued)
 	}
-	delete(p.means, t.PointID)
+	delete(p.means, id)
 	if m.proposal.Point != nil { // else it lies outside of an extended space
 		p.sampler.Tell(sweep.Outcome{Proposal: m.proposal, State: m.state, Values: m.values})
 	}
 }
 
-// Looks reports whether the sampler looks at results.
-func (p *Planner) Looks() bool { return p.sampler.Looks() }
+// Looks reports whether what comes next depends on results: the sampler looks
+// at them, or the repeats are a race.
+func (p *Planner) Looks() bool { return p.sampler.Looks() || p.race != nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -42,7 +43,7 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	var ruling Ruling
 	if l.Judge != nil && len(u.Reports) > 0 {
 		l.tick++
-		post.Tick, post.Reports = l.tick, inOrder(u.Reports)
+		post.Tick, post.Reports = l.tick, InOrder(u.Reports)
 		ruling = l.Judge.Observe(id, v.trial.Attempt, post.Reports)
 	}
 	if u.Exit == nil {
@@ -253,10 +254,19 @@ func (l *loop) ack(a sweep.Ack) error {
 		if e.State.Settled() {
 			l.Planner.Settle(x.trial, values(e))
 			l.noMore = l.noMore && !l.Planner.Looks()
+			for _, d := range l.Planner.Drops() {
+				l.noteDrop(d)
+			}
 		}
 		l.tell(News{Trial: x.trial, Params: x.params, Event: e, Tail: x.tail, Seconds: x.seconds})
 	}
 	return nil
+}
+
+// noteDrop journals that a point lost the race.
+func (l *loop) noteDrop(n *sweep.Note) {
+	l.Journal.Post(sweep.Post{Events: []sweep.Event{n}})
+	l.tell(News{Event: n})
 }
 
 func values(e *sweep.Ended) []float64 {
@@ -343,6 +353,9 @@ func (l *loop) fold() error {
 		}
 	}
 	slices.Sort(l.queue)
+	for _, id := range slices.Sorted(maps.Keys(l.dropped)) { // trawl ended before it said so
+		l.noteDrop(l.dropped[id])
+	}
 	if past != nil {
 		if err := past.upTo(math.MaxInt64); err != nil {
 			return err
@@ -359,6 +372,9 @@ func (l *loop) foldOne(event sweep.Event) error {
 	case *sweep.SpecSet:
 		return l.Planner.Learn(e, l.Spec.Space)
 	case *sweep.Note:
+		if e.What == "dropped" {
+			delete(l.dropped, e.Point)
+		}
 		return nil
 	case *sweep.Proposed:
 		pt, err := l.Spec.Space.ParseJSON([]byte(e.Params))
@@ -393,6 +409,9 @@ func (l *loop) foldOne(event sweep.Event) error {
 		if e.State.Settled() {
 			l.count(e.State, 1)
 			l.Planner.Settle(t, values(e))
+			for _, d := range l.Planner.Drops() {
+				l.dropped[d.Point] = d
+			}
 			if l.outcomes != nil && e.State == sweep.Finished && l.outcomes[t.PointID] == nil {
 				l.outcomes[t.PointID] = e
 			}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,7 @@ func (w *world) effect(f func()) error {
 // disk is the journal of one life of the loop.
 type disk struct {
 	w      *world
+	mu     sync.Mutex // Flush runs beside the loop
 	queued []sweep.Post
 	acks   chan sweep.Ack
 }
@@ -80,15 +82,21 @@ func (d *disk) write(p sweep.Post) {
 }
 
 func (d *disk) Record(_ context.Context, events ...sweep.Event) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.sync(); err != nil {
 		return err
 	}
 	return d.w.effect(func() { d.write(sweep.Post{Events: events}) })
 }
 
-func (d *disk) Post(p sweep.Post) { d.queued = append(d.queued, p) }
+func (d *disk) Post(p sweep.Post) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queued = append(d.queued, p)
+}
 
-// sync is a group commit: all of it or nothing.
+// sync is a group commit: all of it or nothing. The caller holds mu.
 func (d *disk) sync() error {
 	if len(d.queued) == 0 {
 		return nil
@@ -104,13 +112,19 @@ func (d *disk) sync() error {
 }
 
 func (d *disk) Acks() <-chan sweep.Ack {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.sync(); err != nil || d.w.killed {
 		d.acks <- sweep.Ack{Err: errKilled}
 	}
 	return d.acks
 }
 
-func (d *disk) Flush(context.Context) error { return d.sync() }
+func (d *disk) Flush(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sync()
+}
 
 // machine is the backend of one life of the loop.
 type machine struct {
