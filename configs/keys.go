@@ -174,7 +174,7 @@ var table = []key{
 			{name: "local", shape: open, item: &key{shape: anything}, doc: "this machine"},
 			{name: "slurm", shape: mapOf, keys: slurmKeys, unbuilt: always, doc: "a Slurm cluster"}}},
 	{name: "slurm", shape: mapOf, part: how, keys: slurmKeys, unbuilt: always, doc: "short for executor: {slurm: …}"},
-	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, unbuilt: []string{"auto", "shim"},
+	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, implied: `"auto"`,
 		doc: "what `import wandb` means in a trial"},
 	{name: "hooks", shape: open, part: how, item: word, unbuilt: always, doc: "commands run at events of the sweep"},
 	{name: "log_limit", shape: size, part: how, above: bound(0), doc: "output kept per trial; default 64MiB"},

@@ -88,7 +88,7 @@ func (l *loader) readEnv() {
 // readServices reads the executor, the stand-in for wandb, and hooks.
 func (l *loader) readServices() {
 	s := l.spec
-	s.Executor, s.WandB = "local", "off"
+	s.Executor, s.WandB = "local", "auto"
 	if n := l.get("executor"); n != nil {
 		s.Executor = orElse(n.value.Text(), "local")
 		if n.form == mapping {
@@ -109,7 +109,9 @@ func (l *loader) readServices() {
 		switch {
 		case n.value.Kind() == sweep.Bool && boolOf(l.doc, "wandb"):
 			l.errorf(n.place, "auto, shim or off", "wandb: true")
-		case n.value.Kind() != sweep.Bool:
+		case n.value.Kind() == sweep.Bool:
+			s.WandB = "off" // YAML 1.1's word for false
+		default:
 			s.WandB = n.value.Text()
 		}
 	}

@@ -54,6 +54,7 @@ var floors = []storey{
 	{1, "sweep/pruner/*", []string{gonum}},
 	{1, "runner", nil},
 	{1, "runner/metric", nil},
+	{1, "runner/python", nil},
 	{1, "runner/train/kernel", nil},
 	{1, "runner/train/model", []string{gonum}},
 	{1, "runner/train/optim", []string{gonum}},

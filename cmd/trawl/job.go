@@ -27,6 +27,7 @@ type jobMaker struct {
 	base        []string
 	interpreter string
 	ports       ports
+	python      pythonPath
 }
 
 // baseEnv is the environment of every trial: ours, then what spec.md promises
@@ -92,7 +93,10 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if err != nil {
 		return runner.Job{}, err
 	}
-	job.Argv, job.Env = argv, m.env(t, dir, checkpoints)
+	job.Argv = argv
+	if job.Env, err = m.env(t, job.Params, dir, checkpoints); err != nil {
+		return runner.Job{}, err
+	}
 	switch m.spec.Workdir {
 	case "", ".":
 	case "trial":
@@ -127,8 +131,12 @@ func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
 	return b
 }
 
-func (m *jobMaker) env(t sweep.Trial, dir, checkpoints string) []string {
-	env := make([]string, len(m.base), len(m.base)+12+len(m.spec.Env))
+func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {
+	python, err := m.pythonEnv(t, params)
+	if err != nil {
+		return nil, err
+	}
+	env := make([]string, len(m.base), len(m.base)+12+len(python)+len(m.spec.Env))
 	copy(env, m.base)
 	env = append(env,
 		"TRAWL_SWEEP="+m.spec.Name,
@@ -143,10 +151,11 @@ func (m *jobMaker) env(t sweep.Trial, dir, checkpoints string) []string {
 	if _, ok := os.LookupEnv("MASTER_PORT"); !ok {
 		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
 	}
+	env = append(env, python...)
 	for _, e := range m.spec.Env {
-		env = append(env, e.Name+"="+e.Value)
+		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return env
+	return env, nil
 }
 
 func emptyDir(dir string) bool {

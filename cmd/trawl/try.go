@@ -84,7 +84,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	s := &sweeping{a: a, spec: f.Spec, baseDir: dir, runs: tmp}
+	s := &sweeping{a: a, spec: f.Spec, baseDir: dir, runs: filepath.Join(tmp, safeName(f.Spec.Name))}
 	e, err := firstTrial(f.Spec, values)
 	if err != nil {
 		return err
