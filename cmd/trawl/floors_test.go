@@ -30,6 +30,7 @@ const (
 	cobraModule = "github.com/spf13/cobra"
 	flock       = "github.com/gofrs/flock"
 	gonum       = "gonum.org/v1/gonum"
+	protowire   = "google.golang.org/protobuf/encoding/protowire"
 	renameio    = "github.com/google/renameio/v2"
 	sqlite      = "modernc.org/sqlite"
 	starlark    = "go.starlark.net"
@@ -54,6 +55,7 @@ var floors = []storey{
 	{1, "sweep/pruner/*", []string{gonum}},
 	{1, "runner", nil},
 	{1, "runner/metric", nil},
+	{1, "runner/metric/tfevents", []string{protowire}},
 	{1, "runner/python", nil},
 	{1, "runner/train/kernel", nil},
 	{1, "runner/train/model", []string{gonum}},
