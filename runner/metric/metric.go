@@ -98,6 +98,16 @@ func (p *Parser) MetricsLine(line []byte, at int64, emit func(sweep.Report)) {
 	}
 }
 
+// Number takes one number that did not come in a line. A step below 0 is none.
+func (p *Parser) Number(name string, step int64, value float64, at int64, emit func(sweep.Report)) {
+	p.begin()
+	p.path = append(p.path[:0], name...)
+	p.add(value)
+	p.path = p.path[:0]
+	p.setStep(float64(step))
+	p.flush(at, emit)
+}
+
 // begin starts a new set of numbers that share a step.
 func (p *Parser) begin() {
 	p.line++
