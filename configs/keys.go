@@ -165,7 +165,7 @@ var table = []key{
 	{name: "link", shape: text | listOf, part: how, item: word, doc: "with workdir: trial: what to link beside the program"},
 	{name: "report", shape: mapOf, part: how, doc: "where metrics are read besides JSON lines", keys: []key{
 		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups"},
-		{name: "tensorboard", shape: text, unbuilt: always, doc: "directory of TensorBoard event files"},
+		{name: "tensorboard", shape: text, doc: "directory of a trial's TensorBoard event files, besides its own; with ${trial} in it, or workdir: trial"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},

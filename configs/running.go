@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -129,6 +130,7 @@ func (l *loader) readReport() {
 		return
 	}
 	l.spec.Patterns, l.spec.TensorBoard = textsOf(n, "patterns"), textOf(n, "tensorboard")
+	l.checkTensorBoard(given(n, "tensorboard"))
 	p := given(n, "patterns")
 	if p == nil {
 		return
@@ -149,5 +151,31 @@ func (l *loader) readReport() {
 		if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
 			l.errorf(c.place, "a group like (?P<val_loss>\\S+)", "report.patterns[%d]: no group names a metric", i)
 		}
+	}
+}
+
+// checkTensorBoard refuses a directory that all trials would share: whose event
+// files lie there could not be told.
+func (l *loader) checkTensorBoard(n *node) {
+	if n == nil || n.form != scalar || n.isNull() {
+		return
+	}
+	const path = "report.tensorboard"
+	before := len(l.errs)
+	l.checkTemplate(n, path, true)
+	if len(l.errs) > before {
+		return
+	}
+	own := l.spec.Workdir == "trial" && !filepath.IsAbs(n.value.Text())
+	pieces, _ := parseTemplate(n.value.Text()) // checked above
+	for _, p := range pieces {
+		if slices.Contains(many, p.macro) {
+			l.errorf(n.place, "a directory", "%s: ${%s} gives several words", path, p.macro)
+			return
+		}
+		own = own || p.macro == "trial" || p.macro == "trial_dir" || p.macro == "checkpoint_dir"
+	}
+	if !own {
+		l.errorf(n.place, "${trial} or ${trial_dir} in it, or workdir: trial", "%s: all trials would write to %s", path, n.describe())
 	}
 }

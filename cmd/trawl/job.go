@@ -85,11 +85,12 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		return job, nil
 	}
 	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
-	argv, err := configs.Render(m.spec, configs.Vars{
+	vars := configs.Vars{
 		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
 		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
 		BaseDir: m.baseDir,
-	})
+	}
+	argv, err := configs.Render(m.spec, vars)
 	if err != nil {
 		return runner.Job{}, err
 	}
@@ -112,7 +113,8 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 			job.Dir = filepath.Join(m.baseDir, job.Dir)
 		}
 	}
-	return job, nil
+	job.Events, err = eventsDir(m.spec, vars, job.Dir)
+	return job, err
 }
 
 // paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.

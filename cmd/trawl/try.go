@@ -161,6 +161,7 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 	out.flush()
 	errs.flush()
 	n.metricsFile(filepath.Join(job.TrialDir, "metrics.jsonl"))
+	n.eventFiles(job.TrialDir, job.Events)
 	return n.conclude(err)
 }
 
@@ -181,17 +182,22 @@ func newNotes(a *app, spec *sweep.Spec) (*notes, error) {
 	return &notes{a: a, spec: spec, parser: p, series: map[string]*sweep.Series{}}, nil
 }
 
+// add keeps a report.
+func (n *notes) add(r sweep.Report) {
+	s := n.series[r.Name]
+	if s == nil {
+		s = &sweep.Series{}
+		n.series[r.Name] = s
+	}
+	s.Add(1, r.Step, r.Value)
+}
+
 // line returns what was read from a line, "" if nothing.
 func (n *notes) line(b []byte, parse func([]byte, int64, func(sweep.Report))) string {
 	var read []string
 	step := int64(0)
 	parse(b, 0, func(r sweep.Report) {
-		s := n.series[r.Name]
-		if s == nil {
-			s = &sweep.Series{}
-			n.series[r.Name] = s
-		}
-		s.Add(1, r.Step, r.Value)
+		n.add(r)
 		step = r.Step
 		if len(read) < 8 {
 			read = append(read, fmt.Sprintf("%s=%.6g", r.Name, r.Value))

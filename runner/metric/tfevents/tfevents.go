@@ -103,7 +103,7 @@ func (r *Reader) record(f io.ReaderAt, n int, emit func(Scalar)) error {
 		r.buf = make([]byte, max(n+footer, 4096))
 	}
 	b := r.buf[:n+footer]
-	if _, err := f.ReadAt(b, r.Offset+header); err != nil && !errors.Is(err, io.EOF) {
+	if got, err := f.ReadAt(b, r.Offset+header); got < len(b) {
 		return fmt.Errorf("read the record at %d: %w", r.Offset, err)
 	}
 	if masked(b[:n]) != binary.LittleEndian.Uint32(b[n:]) {
