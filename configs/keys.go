@@ -164,7 +164,8 @@ var table = []key{
 	{name: "workdir", shape: text, part: how, doc: "working directory; trial: each in its own"},
 	{name: "link", shape: text | listOf, part: how, item: word, doc: "with workdir: trial: what to link beside the program"},
 	{name: "report", shape: mapOf, part: how, doc: "where metrics are read besides JSON lines", keys: []key{
-		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups"},
+		{name: "pattern", shape: text | listOf, item: word, doc: "the same as patterns"},
+		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or key=value, pytorch-lightning, sklearn, xgboost"},
 		{name: "tensorboard", shape: text, doc: "directory of a trial's TensorBoard event files, besides its own; with ${trial} in it, or workdir: trial"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{

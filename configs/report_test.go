@@ -26,6 +26,25 @@ func TestWandBMode(t *testing.T) {
 	}
 }
 
+func TestNamedPatterns(t *testing.T) {
+	const base = "method: random\ncommand: [t]\nparameters: {x: [1]}\n"
+	for src, want := range map[string]string{
+		"report: {pattern: xgboost}":                                "xgboost",
+		"report: {patterns: [key=value, 'a=(?P<a>1)']}":             "key=value a=(?P<a>1)",
+		"report: {pattern: [sklearn], patterns: pytorch-lightning}": "sklearn pytorch-lightning",
+	} {
+		f := parse(t, base+src)
+		if got := strings.Join(f.Spec.Patterns, " "); got != want {
+			t.Errorf("%s: got %q, want %q", src, got, want)
+		}
+		sameAfterDoc(t, f)
+	}
+	_, err := Parse("sweep.yaml", []byte(base+"report: {pattern: xgbost}"), Options{})
+	if err == nil || !strings.Contains(err.Error(), "4:19: report.pattern: no group names a metric; want a group like (?P<val_loss>\\S+), or one of key=value") {
+		t.Errorf("got %v, want the names there are", err)
+	}
+}
+
 func TestTensorBoardDirectory(t *testing.T) {
 	const base = "method: random\ncommand: [t]\nparameters: {x: [1]}\n"
 	for _, tt := range []struct{ name, src, dir, problem string }{

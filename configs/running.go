@@ -1,12 +1,14 @@
 package configs
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/metric"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -129,28 +131,36 @@ func (l *loader) readReport() {
 	if n == nil {
 		return
 	}
-	l.spec.Patterns, l.spec.TensorBoard = textsOf(n, "patterns"), textOf(n, "tensorboard")
+	l.spec.TensorBoard = textOf(n, "tensorboard")
 	l.checkTensorBoard(given(n, "tensorboard"))
-	p := given(n, "patterns")
-	if p == nil {
+	for _, key := range []string{"pattern", "patterns"} {
+		l.spec.Patterns = append(l.spec.Patterns, textsOf(n, key)...)
+		p := given(n, key)
+		switch {
+		case p == nil:
+		case p.form == scalar:
+			l.checkPattern(p, "report."+key)
+		default:
+			for i, c := range p.items {
+				l.checkPattern(c, fmt.Sprintf("report.%s[%d]", key, i))
+			}
+		}
+	}
+}
+
+// checkPattern wants the name of a ready-made pattern, or a regular expression
+// that names a metric.
+func (l *loader) checkPattern(c *node, path string) {
+	if c.form != scalar || slices.Contains(metric.Names(), c.value.Text()) {
 		return
 	}
-	all := p.items
-	if p.form == scalar {
-		all = []*node{p}
+	re, err := regexp.Compile(c.value.Text())
+	if err != nil {
+		l.errorf(c.place, "a regular expression", "%s: %s", path, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return
 	}
-	for i, c := range all {
-		if c.form != scalar {
-			continue
-		}
-		re, err := regexp.Compile(c.value.Text())
-		if err != nil {
-			l.errorf(c.place, "a regular expression", "report.patterns[%d]: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-			continue
-		}
-		if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
-			l.errorf(c.place, "a group like (?P<val_loss>\\S+)", "report.patterns[%d]: no group names a metric", i)
-		}
+	if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
+		l.errorf(c.place, "a group like (?P<val_loss>\\S+), or one of "+strings.Join(metric.Names(), ", "), "%s: no group names a metric", path)
 	}
 }
 
