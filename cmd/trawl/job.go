@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/runner"
@@ -157,7 +158,24 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	for _, e := range m.spec.Env {
 		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return env, nil
+	return lastWins(env), nil
+}
+
+// lastWins leaves one entry of each name, the last, in place: of two, the C library and
+// Python take the first, and shells the last.
+func lastWins(env []string) []string {
+	at := make(map[string]int, len(env))
+	out := env[:0]
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if i, ok := at[name]; ok {
+			out[i] = kv
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, kv)
+	}
+	return out
 }
 
 func emptyDir(dir string) bool {
