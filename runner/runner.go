@@ -36,7 +36,7 @@ type Job struct {
 	Seed   int64
 
 	Timeout      time.Duration // 0: none; of this attempt
-	StallTimeout time.Duration // 0: none; silence on the output and the metrics file
+	StallTimeout time.Duration // 0: none; silence on the output, the metrics file and TrialDir's event files
 	Signal       int           // to ask it to stop; 0 = SIGTERM
 	Grace        time.Duration // from Signal to SIGKILL
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB
