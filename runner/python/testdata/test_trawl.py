@@ -30,6 +30,14 @@ def run(code, inside=True, fails=False, **more):
 
 
 class Trawl(unittest.TestCase):
+    def test_syntax_of_python_3_8(self):
+        import ast
+        files = [os.path.join(folder, f) for root in os.environ["TESTED_PATH"].split(os.pathsep) for folder, _, names in os.walk(root) for f in names if f.endswith(".py")]
+        self.assertGreater(len(files), 8)
+        for path in files:
+            with open(path, encoding="utf-8") as f:
+                ast.parse(f.read(), path, feature_version=(3, 8))
+
     def test_values(self):
         run("assert trawl.params.lr == trawl.params['lr'] == 0.1 and trawl.params.opt.name == 'sgd' and trawl.params.get('x', 3) == 3\n"
             "assert type(trawl.params.n) is int and (trawl.trial, trawl.attempt, trawl.seed, trawl.sweep) == (7, 2, 11, 's')\n"
