@@ -161,7 +161,7 @@ func TestDefaults(t *testing.T) {
 	f := parse(t, "method: random\nprogram: t.py\nparameters: {x: {min: 0.0, max: 1}}")
 	s := f.Spec
 	got := []any{s.Name, s.Duplicates, s.Executor, s.WandB, s.LogLimit, s.MinFree, s.Stop, s.Parallel, s.Repeats.N(), len(s.Objectives)}
-	want := []any{"sweep", "skip", "local", "off", int64(64 << 20), int64(1 << 30), sweep.StopRule{Signal: "SIGTERM", Grace: 10 * time.Second}, 0, 1, 0}
+	want := []any{"sweep", "skip", "local", "auto", int64(64 << 20), int64(1 << 30), sweep.StopRule{Signal: "SIGTERM", Grace: 10 * time.Second}, 0, 1, 0}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

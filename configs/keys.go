@@ -143,8 +143,9 @@ var table = []key{
 	{name: "workdir", shape: text, part: how, doc: "working directory; trial: each in its own"},
 	{name: "link", shape: text | listOf, part: how, item: word, doc: "with workdir: trial: what to link beside the program"},
 	{name: "report", shape: mapOf, part: how, doc: "where metrics are read besides JSON lines", keys: []key{
-		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups"},
-		{name: "tensorboard", shape: text, unbuilt: always, doc: "directory of TensorBoard event files"},
+		{name: "pattern", shape: text | listOf, item: word, doc: "the same as patterns"},
+		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or key=value, pytorch-lightning, sklearn, xgboost"},
+		{name: "tensorboard", shape: text, doc: "directory of a trial's TensorBoard event files, besides its own; with ${trial} in it, or workdir: trial"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},
@@ -153,7 +154,7 @@ var table = []key{
 			{name: "local", shape: open, item: &key{shape: anything}, doc: "this machine"},
 			{name: "slurm", shape: mapOf, keys: slurmKeys, unbuilt: always, doc: "a Slurm cluster"}}},
 	{name: "slurm", shape: mapOf, part: how, keys: slurmKeys, unbuilt: always, doc: "short for executor: {slurm: …}"},
-	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, unbuilt: []string{"auto", "shim"},
+	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, implied: `"auto"`,
 		doc: "what `import wandb` means in a trial"},
 	{name: "hooks", shape: open, part: how, item: word, unbuilt: always, doc: "commands run at events of the sweep"},
 	{name: "log_limit", shape: size, part: how, above: bound(0), doc: "output kept per trial; default 64MiB"},

@@ -73,6 +73,20 @@ func Render(spec *sweep.Spec, v Vars) ([]string, error) {
 	return argv, nil
 }
 
+// RenderTensorBoard returns the directory of an attempt that report.tensorboard
+// names, with its macros filled in; "" if there is none.
+func RenderTensorBoard(spec *sweep.Spec, v Vars) (string, error) {
+	if spec.TensorBoard == "" {
+		return "", nil
+	}
+	r := &renderer{spec: spec, vars: v}
+	words, err := r.words([]string{spec.TensorBoard})
+	if err != nil {
+		return "", fmt.Errorf("report.tensorboard: %w", err)
+	}
+	return strings.Join(words, ""), nil
+}
+
 // ProgramPath is ${program}: with workdir: trial, made absolute from base.
 func ProgramPath(spec *sweep.Spec, base string) string {
 	if spec.Workdir != "trial" || base == "" || filepath.IsAbs(spec.Program) {

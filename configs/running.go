@@ -1,11 +1,14 @@
 package configs
 
 import (
+	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/metric"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -88,7 +91,7 @@ func (l *loader) readEnv() {
 // readServices reads the executor, the stand-in for wandb, and hooks.
 func (l *loader) readServices() {
 	s := l.spec
-	s.Executor, s.WandB = "local", "off"
+	s.Executor, s.WandB = "local", "auto"
 	if n := l.get("executor"); n != nil {
 		s.Executor = orElse(n.value.Text(), "local")
 		if n.form == mapping {
@@ -109,7 +112,9 @@ func (l *loader) readServices() {
 		switch {
 		case n.value.Kind() == sweep.Bool && boolOf(l.doc, "wandb"):
 			l.errorf(n.place, "auto, shim or off", "wandb: true")
-		case n.value.Kind() != sweep.Bool:
+		case n.value.Kind() == sweep.Bool:
+			s.WandB = "off" // YAML 1.1's word for false
+		default:
 			s.WandB = n.value.Text()
 		}
 	}
@@ -126,26 +131,61 @@ func (l *loader) readReport() {
 	if n == nil {
 		return
 	}
-	l.spec.Patterns, l.spec.TensorBoard = textsOf(n, "patterns"), textOf(n, "tensorboard")
-	p := given(n, "patterns")
-	if p == nil {
+	l.spec.TensorBoard = textOf(n, "tensorboard")
+	l.checkTensorBoard(given(n, "tensorboard"))
+	for _, key := range []string{"pattern", "patterns"} {
+		l.spec.Patterns = append(l.spec.Patterns, textsOf(n, key)...)
+		p := given(n, key)
+		switch {
+		case p == nil:
+		case p.form == scalar:
+			l.checkPattern(p, "report."+key)
+		default:
+			for i, c := range p.items {
+				l.checkPattern(c, fmt.Sprintf("report.%s[%d]", key, i))
+			}
+		}
+	}
+}
+
+// checkPattern wants the name of a ready-made pattern, or a regular expression
+// that names a metric.
+func (l *loader) checkPattern(c *node, path string) {
+	if c.form != scalar || slices.Contains(metric.Names(), c.value.Text()) {
 		return
 	}
-	all := p.items
-	if p.form == scalar {
-		all = []*node{p}
+	re, err := regexp.Compile(c.value.Text())
+	if err != nil {
+		l.errorf(c.place, "a regular expression", "%s: %s", path, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return
 	}
-	for i, c := range all {
-		if c.form != scalar {
-			continue
+	if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
+		l.errorf(c.place, "a group like (?P<val_loss>\\S+), or one of "+strings.Join(metric.Names(), ", "), "%s: no group names a metric", path)
+	}
+}
+
+// checkTensorBoard refuses a directory that all trials would share: whose event
+// files lie there could not be told.
+func (l *loader) checkTensorBoard(n *node) {
+	if n == nil || n.form != scalar || n.isNull() {
+		return
+	}
+	const path = "report.tensorboard"
+	before := len(l.errs)
+	l.checkTemplate(n, path, true)
+	if len(l.errs) > before {
+		return
+	}
+	own := l.spec.Workdir == "trial" && !filepath.IsAbs(n.value.Text())
+	pieces, _ := parseTemplate(n.value.Text()) // checked above
+	for _, p := range pieces {
+		if slices.Contains(many, p.macro) {
+			l.errorf(n.place, "a directory", "%s: ${%s} gives several words", path, p.macro)
+			return
 		}
-		re, err := regexp.Compile(c.value.Text())
-		if err != nil {
-			l.errorf(c.place, "a regular expression", "report.patterns[%d]: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-			continue
-		}
-		if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
-			l.errorf(c.place, "a group like (?P<val_loss>\\S+)", "report.patterns[%d]: no group names a metric", i)
-		}
+		own = own || p.macro == "trial" || p.macro == "trial_dir" || p.macro == "checkpoint_dir"
+	}
+	if !own {
+		l.errorf(n.place, "${trial} or ${trial_dir} in it, or workdir: trial", "%s: all trials would write to %s", path, n.describe())
 	}
 }

@@ -29,13 +29,14 @@ type Job struct {
 	Env      []string // the complete environment, "K=V"
 	TrialDir string   // absolute; the backend creates it, with checkpoint/ inside
 	Link     []string // absolute paths to link into TrialDir before the start (workdir: trial)
+	Events   string   // absolute folder of the attempt's TensorBoard event files, besides TrialDir; "" if none
 	Params   []byte   // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
 
 	Values map[string]sweep.Value // for in-process backends: all values, by flat name
 	Seed   int64
 
 	Timeout      time.Duration // 0: none; of this attempt
-	StallTimeout time.Duration // 0: none; silence on the output and the metrics file
+	StallTimeout time.Duration // 0: none; silence on the output, the metrics file and TrialDir's event files
 	Signal       int           // to ask it to stop; 0 = SIGTERM
 	Grace        time.Duration // from Signal to SIGKILL
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB

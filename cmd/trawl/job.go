@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/runner"
@@ -27,6 +28,7 @@ type jobMaker struct {
 	base        []string
 	interpreter string
 	ports       ports
+	python      pythonPath
 }
 
 // baseEnv is the environment of every trial: ours, then what spec.md promises
@@ -84,15 +86,19 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		return job, nil
 	}
 	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
-	argv, err := configs.Render(m.spec, configs.Vars{
+	vars := configs.Vars{
 		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
 		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
 		BaseDir: m.baseDir,
-	})
+	}
+	argv, err := configs.Render(m.spec, vars)
 	if err != nil {
 		return runner.Job{}, err
 	}
-	job.Argv, job.Env = argv, m.env(t, dir, checkpoints)
+	job.Argv = argv
+	if job.Env, err = m.env(t, job.Params, dir, checkpoints); err != nil {
+		return runner.Job{}, err
+	}
 	switch m.spec.Workdir {
 	case "", ".":
 	case "trial":
@@ -108,7 +114,8 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 			job.Dir = filepath.Join(m.baseDir, job.Dir)
 		}
 	}
-	return job, nil
+	job.Events, err = eventsDir(m.spec, vars, job.Dir)
+	return job, err
 }
 
 // paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
@@ -127,8 +134,12 @@ func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
 	return b
 }
 
-func (m *jobMaker) env(t sweep.Trial, dir, checkpoints string) []string {
-	env := make([]string, len(m.base), len(m.base)+12+len(m.spec.Env))
+func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {
+	python, err := m.pythonEnv(t, params)
+	if err != nil {
+		return nil, err
+	}
+	env := make([]string, len(m.base), len(m.base)+12+len(python)+len(m.spec.Env))
 	copy(env, m.base)
 	env = append(env,
 		"TRAWL_SWEEP="+m.spec.Name,
@@ -143,10 +154,28 @@ func (m *jobMaker) env(t sweep.Trial, dir, checkpoints string) []string {
 	if _, ok := os.LookupEnv("MASTER_PORT"); !ok {
 		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
 	}
+	env = append(env, python...)
 	for _, e := range m.spec.Env {
-		env = append(env, e.Name+"="+e.Value)
+		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return env
+	return lastWins(env), nil
+}
+
+// lastWins leaves one entry of each name, the last, in place: of two, the C library and
+// Python take the first, and shells the last.
+func lastWins(env []string) []string {
+	at := make(map[string]int, len(env))
+	out := env[:0]
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if i, ok := at[name]; ok {
+			out[i] = kv
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, kv)
+	}
+	return out
 }
 
 func emptyDir(dir string) bool {

@@ -45,6 +45,10 @@ func TestReadme(t *testing.T) {
 		if !closed {
 			t.Fatalf("a shell block has no end:\n%s", part)
 		}
+		if _, err := exec.LookPath("python3"); err != nil && strings.Contains(block, "import wandb") {
+			t.Log("no python3 here: the block of the W&B script is not run")
+			continue
+		}
 		cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.ReplaceAll(block, "go run ./cmd/trawl", "trawl"))
 		cmd.Dir, cmd.Env = dir, env
 		out, err := cmd.CombinedOutput()

@@ -67,7 +67,11 @@ func (a *app) reread(ctx context.Context, name, file string) error {
 
 // rereadTrial reads one output; it reports whether the outcome changed.
 func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, error) {
-	reports, err := readOutput(s.trialDir(t.ID), s.spec.Patterns, s.a.now().UnixMicro())
+	events, err := s.eventsOf(t)
+	if err != nil {
+		return false, err
+	}
+	reports, err := readOutput(s.trialDir(t.ID), events, s.spec.Patterns, s.a.now().UnixMicro())
 	if err != nil {
 		return false, err
 	}
@@ -110,8 +114,9 @@ func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, e
 	return true, s.store.Flush(ctx)
 }
 
-// readOutput parses the output and the metrics file in a trial's directory.
-func readOutput(dir string, patterns []string, at int64) ([]sweep.Report, error) {
+// readOutput parses the output, the metrics file and the event files in a
+// trial's directory, and the event files in another one.
+func readOutput(dir, events string, patterns []string, at int64) ([]sweep.Report, error) {
 	p, err := metric.New(patterns)
 	if err != nil {
 		return nil, err
@@ -137,6 +142,7 @@ func readOutput(dir string, patterns []string, at int64) ([]sweep.Report, error)
 			return nil, err
 		}
 	}
+	readEvents(dir, events, func(_, name string, step int64, v float64) { p.Number(name, step, v, at, emit) })
 	return out, nil
 }
 

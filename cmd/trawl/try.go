@@ -83,7 +83,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	s := &sweeping{a: a, spec: f.Spec, baseDir: dir, runs: tmp}
+	s := &sweeping{a: a, spec: f.Spec, baseDir: dir, runs: filepath.Join(tmp, safeName(f.Spec.Name))}
 	e, err := firstTrial(f.Spec, values)
 	if err != nil {
 		return err
@@ -160,6 +160,7 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 	out.flush()
 	errs.flush()
 	n.metricsFile(filepath.Join(job.TrialDir, "metrics.jsonl"))
+	n.eventFiles(job.TrialDir, job.Events)
 	return n.conclude(err)
 }
 
@@ -180,17 +181,22 @@ func newNotes(a *app, spec *sweep.Spec) (*notes, error) {
 	return &notes{a: a, spec: spec, parser: p, series: map[string]*sweep.Series{}}, nil
 }
 
+// add keeps a report.
+func (n *notes) add(r sweep.Report) {
+	s := n.series[r.Name]
+	if s == nil {
+		s = &sweep.Series{}
+		n.series[r.Name] = s
+	}
+	s.Add(1, r.Step, r.Value)
+}
+
 // line returns what was read from a line, "" if nothing.
 func (n *notes) line(b []byte, parse func([]byte, int64, func(sweep.Report))) string {
 	var read []string
 	step := int64(0)
 	parse(b, 0, func(r sweep.Report) {
-		s := n.series[r.Name]
-		if s == nil {
-			s = &sweep.Series{}
-			n.series[r.Name] = s
-		}
-		s.Add(1, r.Step, r.Value)
+		n.add(r)
 		step = r.Step
 		if len(read) < 8 {
 			read = append(read, fmt.Sprintf("%s=%.6g", r.Name, r.Value))

@@ -31,6 +31,12 @@ func (d *dirs) prepare(job runner.Job) error {
 			return err
 		}
 	}
+	if job.Attempt > 1 {
+		renameEvents(dir, job.Attempt-1)
+	}
+	if job.Events != "" {
+		renameEvents(job.Events, job.Attempt-1)
+	}
 	for _, l := range job.Link {
 		if err := os.Symlink(l, filepath.Join(dir, filepath.Base(l))); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err

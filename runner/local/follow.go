@@ -34,6 +34,7 @@ type followed struct {
 	parser *metric.Parser
 	log    tail
 	file   tail // $TRAWL_METRICS
+	events events
 	told   int64
 	lost   int64
 	batch  []sweep.Report
@@ -41,9 +42,10 @@ type followed struct {
 
 // mark is what runner.Job.Mark holds.
 type mark struct {
-	Log    int64  `json:"log"`
-	File   int64  `json:"file,omitempty"`
-	Parser string `json:"parser,omitempty"`
+	Log    int64            `json:"log"`
+	File   int64            `json:"file,omitempty"`
+	Events map[string]int64 `json:"events,omitempty"` // by path, below the trial's directory if it is
+	Parser string           `json:"parser,omitempty"`
 }
 
 func newFollowed(job runner.Job, patterns []string) *followed {
@@ -54,9 +56,10 @@ func newFollowed(job runner.Job, patterns []string) *followed {
 	f := &followed{job: job, parser: p}
 	f.log.path = filepath.Join(job.TrialDir, LogName)
 	f.file.path = filepath.Join(job.TrialDir, MetricsName)
+	f.events = events{dir: job.TrialDir, more: job.Events}
 	var m mark
 	if job.Mark != "" && json.Unmarshal([]byte(job.Mark), &m) == nil {
-		f.log.done, f.file.done = m.Log, m.File
+		f.log.done, f.file.done, f.events.from = m.Log, m.File, m.Events
 		_ = p.Restore(m.Parser) // a mark that we wrote; a damaged one restarts the implicit steps
 	}
 	return f
@@ -73,21 +76,25 @@ func (f *followed) read(last bool) runner.Update {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	u := runner.Update{Name: f.job.Name}
-	before := f.log.done + f.file.done
+	before := f.log.done + f.file.done + f.events.done
 	f.batch = nil
 	emit := func(r sweep.Report) { f.batch = append(f.batch, r) }
 	now := time.Now().UnixMicro()
 	more := func() bool { return last || len(f.batch) < maxBatch }
 	f.log.read(last, more, func(line []byte) { f.parser.Line(line, now, emit) })
 	f.file.read(last, more, func(line []byte) { f.parser.MetricsLine(line, now, emit) })
+	err := f.events.read(now, last, more, func(name string, step int64, v float64) { f.parser.Number(name, step, v, now, emit) })
 	u.Reports = f.batch
+	if err != nil {
+		u.Note = &sweep.Note{What: "events_unread", Trial: f.job.Trial, Text: fmt.Sprintf("trial %d: %v", f.job.Trial, err)}
+	}
 	if f.log.lost > f.lost {
 		u.Note = &sweep.Note{What: "output_lost", Trial: f.job.Trial,
 			Text: fmt.Sprintf("trial %d: %d bytes of output were dropped before they could be read", f.job.Trial, f.log.lost-f.lost)}
 		f.lost = f.log.lost
 	}
-	if f.log.done+f.file.done != before && !last { // after the end nobody goes on from it
-		b, _ := json.Marshal(mark{f.log.done, f.file.done, f.parser.State()})
+	if f.log.done+f.file.done+f.events.done != before && !last { // after the end nobody goes on from it
+		b, _ := json.Marshal(mark{f.log.done, f.file.done, f.events.offsets(), f.parser.State()})
 		u.Mark = string(b)
 	}
 	if last {

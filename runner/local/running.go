@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/trawl-sweep/trawl/runner/metric/tfevents"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -271,7 +272,11 @@ func (s *supervisor) look(now time.Time) {
 		return
 	}
 	j.looked = now
-	if n := outputSize(j.trialDir); n != j.size {
+	n := outputSize(j.trialDir)
+	if j.stall > 0 { // a trial that speaks to TensorBoard alone is not silent
+		tfevents.Find(j.trialDir, func(path, _ string) { n += fileSize(path) })
+	}
+	if n != j.size {
 		j.size, j.grown = n, now
 	}
 	if !j.asked && !j.deadline.IsZero() && !now.Before(j.deadline) {
@@ -294,11 +299,17 @@ func (s *supervisor) look(now time.Time) {
 func outputSize(dir string) int64 {
 	var n int64
 	for _, name := range []string{LogName, MetricsName} {
-		if st, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			n += st.Size()
-		}
+		n += fileSize(filepath.Join(dir, name))
 	}
 	return n
+}
+
+func fileSize(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return st.Size()
 }
 
 // shortOutput is the longest output that goes to trawl with the exit record.

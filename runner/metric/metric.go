@@ -8,6 +8,8 @@
 //   - Matches of patterns with named groups, several on a line. A thousands
 //     separator, a trailing % and a trailing comma or semicolon are tolerated:
 //     `1,024` is 1024 and `83%` is 83, as written.
+//   - Ready-made patterns by name: `key=value`, `pytorch-lightning`, `sklearn`,
+//     `xgboost` (LightGBM too), which take the metrics' names from the line.
 //   - In the file $TRAWL_METRICS also `val_loss=0.3 step=2`.
 //
 // `step` (at the top of an object, or a group of that name) applies to all
@@ -43,6 +45,7 @@ const (
 // metrics file in the order in which they came. It is used by one goroutine.
 type Parser struct {
 	patterns []pattern
+	pairs    []pairs
 	series   map[string]*series
 	sorted   []*series // by name; shorter than series while new names wait to be sorted in
 
@@ -67,16 +70,25 @@ type staged struct {
 }
 
 // New returns a parser for JSON lines and the given patterns: Go regular
-// expressions with at least one named group beside `step`. The error names the
+// expressions with at least one named group beside `step`, or Names. The error names the
 // pattern and what is wrong with it.
 func New(patterns []string) (*Parser, error) {
 	p := &Parser{series: map[string]*series{}}
 	for _, src := range patterns {
-		c, err := compile(src)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", src, err)
+		sources := []string{src}
+		if r, ok := recipes[src]; ok {
+			sources = r.patterns
+			for _, n := range r.lines {
+				p.pairs = append(p.pairs, compilePairs(n))
+			}
 		}
-		p.patterns = append(p.patterns, c)
+		for _, src := range sources {
+			c, err := compile(src)
+			if err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", src, err)
+			}
+			p.patterns = append(p.patterns, c)
+		}
 	}
 	return p, nil
 }
@@ -88,6 +100,9 @@ func (p *Parser) Line(line []byte, at int64, emit func(sweep.Report)) {
 	for i := range p.patterns {
 		p.match(&p.patterns[i], line, at, emit)
 	}
+	for i := range p.pairs {
+		p.matchPairs(&p.pairs[i], line, at, emit)
+	}
 }
 
 // MetricsLine reads one line of the file $TRAWL_METRICS: a JSON object as in
@@ -96,6 +111,16 @@ func (p *Parser) MetricsLine(line []byte, at int64, emit func(sweep.Report)) {
 	if !p.object(line, at, emit) {
 		p.words(line, at, emit)
 	}
+}
+
+// Number takes one number that did not come in a line. A step below 0 is none.
+func (p *Parser) Number(name string, step int64, value float64, at int64, emit func(sweep.Report)) {
+	p.begin()
+	p.path = append(p.path[:0], name...)
+	p.add(value)
+	p.path = p.path[:0]
+	p.setStep(float64(step))
+	p.flush(at, emit)
 }
 
 // begin starts a new set of numbers that share a step.
