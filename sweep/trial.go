@@ -79,6 +79,8 @@ type Exit struct {
 	EndedAt    int64   // Unix microseconds
 	CPUSeconds float64 // user and system time of the whole tree
 	MaxRSSMB   float64 // peak resident memory of the largest process, MiB
+	GPUSeconds float64 `json:",omitempty"` // GPUs (or the share of one) × seconds of the attempt
+	GPUMemMB   float64 `json:",omitempty"` // peak of GPU memory seen in use, MiB; 0: not known
 }
 
 // A Trial is one execution of a point to its end. It holds what decisions need;
