@@ -18,11 +18,11 @@ func TestViewColumns(t *testing.T) {
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	want := map[string]string{
 		"sweeps":      "id name description method metric goal state trials running queued finished failed pruned diverged killed best best_trial seconds trial_seconds created_at changed_at revision directory spec",
-		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds started_at ended_at reason point repeat seed revision code signal directory",
+		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb started_at ended_at reason point repeat seed revision code signal directory",
 		"params":      "sweep trial name value number",
 		"metrics":     "sweep trial attempt name step value kind seconds",
 		"leaderboard": "sweep rank point trial objective n planned mean std low high tie front params",
-		"attempts":    "sweep trial attempt state class requeue reason host slot code signal cause message seconds cpu_seconds max_rss_mb started_at ended_at argv directory token boot",
+		"attempts":    "sweep trial attempt state class requeue reason host slot code signal cause message seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb gpus gpu_share started_at ended_at argv directory token boot",
 		"decisions":   "seq sweep at decision trial attempt reason inputs",
 		"events":      "seq sweep at kind trial attempt data",
 		"one":         "trial state rank objective lr opt units loss",
@@ -40,6 +40,42 @@ func TestViewColumns(t *testing.T) {
 		}
 		must(t, rows.Close())
 	}
+}
+
+// What attempts had of GPUs is summed over them, and survives a rebuild.
+func TestGPUsOfTrials(t *testing.T) {
+	db, s := newStore(t, testSpec("one"))
+	with := func(attempt int, share, seconds, mb float64, state sweep.State) (*sweep.Started, *sweep.Ended) {
+		b := started(1, attempt)
+		b.GPUs, b.Share = []string{"GPU-a", "GPU-b"}, share
+		e := finished(1, 0.5)
+		e.Attempt, e.State, e.Exit.GPUSeconds, e.Exit.GPUMemMB = attempt, state, seconds, mb
+		if state == sweep.Queued {
+			e.Requeue = sweep.RequeueRetry
+		}
+		return b, e
+	}
+	b1, e1 := with(1, 2, 6, 900, sweep.Queued)
+	b2, e2 := with(2, 2, 8, 700, sweep.Finished)
+	must(t, s.Record(t.Context(), proposed(1), b1, e1, b2, e2, proposed(2), started(2, 1), finished(2, 1)))
+	check := func() {
+		t.Helper()
+		for q, want := range map[string]string{
+			"select id, gpu_seconds, gpu_mem_mb from trials order by id":                                        "1|14|900\n2|NULL|NULL",
+			"select attempt, gpus, gpu_share, gpu_seconds, gpu_mem_mb from attempts where trial = 1 order by 1": `1|["GPU-a","GPU-b"]|2|6|900` + "\n" + `2|["GPU-a","GPU-b"]|2|8|700`,
+		} {
+			if got := table(t, db.Reader(), q); got != want {
+				t.Errorf("%s:\n got %s\nwant %s", q, got, want)
+			}
+		}
+	}
+	check()
+	rows, err := db.Reader().Attempts(t.Context(), "one", 1)
+	if err != nil || len(rows) != 2 || len(rows[1].GPUs) != 2 || rows[1].GPUs[1] != "GPU-b" || rows[1].GPUShare != 2 || rows[1].GPUMemMB != 700 {
+		t.Errorf("attempts: %+v, %v", rows, err)
+	}
+	must(t, db.Rebuild(t.Context(), "one"))
+	check()
 }
 
 func TestViewsOfOneTrial(t *testing.T) {
