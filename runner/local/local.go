@@ -59,6 +59,7 @@ type Options struct {
 	Slots    int      // trials at a time, at least 1
 	Exe      []string // starts a supervisor, with the slot's directory appended; nil: this program with __supervise
 	Patterns []string // report.patterns
+	Devices  *Devices // that the jobs' grants are of; nil: none
 }
 
 // A Backend is the local machine. See runner.Backend for its laws.
@@ -150,6 +151,7 @@ func (s *slot) launch(job runner.Job) {
 	s.b.mu.Unlock()
 	if err != nil {
 		now := time.Now().UnixMicro()
+		job.Grant.Release()
 		s.b.drop(s)
 		s.b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
 		return
@@ -168,7 +170,10 @@ type stopAsked struct {
 func (b *Backend) order(job runner.Job) *order {
 	o := &order{name: job.Name, token: job.Token, boot: b.boot, argv: job.Argv, dir: job.Dir, trialDir: job.TrialDir,
 		env:     append(job.Env[:len(job.Env):len(job.Env)], "TRAWL_TOKEN="+job.Token),
-		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit}
+		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit, memory: job.Memory}
+	if job.Grant != nil {
+		o.held = job.Grant.Held
+	}
 	if o.logLimit <= 0 {
 		o.logLimit = defaultLogLimit
 	}
@@ -288,6 +293,11 @@ func (b *Backend) Close() error {
 		s.close()
 	}
 	b.wg.Wait()
+	for _, s := range slots {
+		if s.job != nil { // its supervisor holds on
+			s.job.job.Grant.Release()
+		}
+	}
 	b.dirs.close()
 	close(b.updates)
 	return nil
@@ -388,5 +398,20 @@ func (b *Backend) hunt(token string) {
 func (b *Backend) finish(f *followed, x sweep.Exit) {
 	f.order.Lock()
 	defer f.order.Unlock()
+	b.release(f, &x)
 	b.emit(f.last(x, nil))
+}
+
+// release gives back what a job that has ended had been granted, and notes what
+// it used of it.
+func (b *Backend) release(f *followed, x *sweep.Exit) {
+	if g := f.job.Grant; g != nil {
+		if g.PeakMB != nil {
+			x.GPUMemMB = g.PeakMB()
+		}
+		g.Release()
+	}
+	if b.o.Devices != nil {
+		x.GPUMemMB = max(x.GPUMemMB, b.o.Devices.peak(f.job.Token))
+	}
 }

@@ -30,6 +30,7 @@ type running struct {
 	grown    time.Time
 	read     int64 // what trawl has read of the output
 	deadline time.Time
+	locks    []int // held until nothing of the trial is left
 }
 
 // waited is what the kernel says of a process that ended.
@@ -49,10 +50,13 @@ func (w *waited) wait(pid int) {
 func (s *supervisor) begin(body []byte) {
 	o, err := decodeOrder(body)
 	if err != nil || s.job != nil {
+		closeAll(s.came)
+		s.came = nil
 		return // trawl and its supervisor are one binary: this cannot come
 	}
 	now := time.Now()
-	s.job = &running{order: o, ends: -1, began: now, grown: now}
+	s.job = &running{order: o, ends: -1, began: now, grown: now, locks: s.came}
+	s.came = nil
 	if o.timeout > 0 {
 		s.job.deadline = now.Add(o.timeout)
 	}
@@ -172,6 +176,7 @@ func (s *supervisor) settle(x sweep.Exit) {
 	if j.log != nil {
 		j.log.Close()
 	}
+	closeAll(j.locks) // before trawl hears of it, and may want them for the next
 	s.job = nil
 	s.write(r, output)
 }

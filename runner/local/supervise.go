@@ -38,6 +38,7 @@ type supervisor struct {
 	seq    uint64
 	conn   int    // the socket to trawl; -1: no trawl
 	in     []byte // the part of a message that has come
+	came   []int  // descriptors that the next job's start will claim
 	listen int
 	bell   [2]int // a pipe that tells the end of a trial where no pidfd does
 	job    *running
@@ -130,6 +131,14 @@ func (s *supervisor) part() {
 		unix.Close(s.conn)
 		s.conn = -1
 	}
+	closeAll(s.came) // of a start that never came
+	s.came = nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
 }
 
 // loop handles one event after the other until there is nothing left to do.
@@ -195,13 +204,17 @@ func (s *supervisor) accept() {
 // hear reads what trawl has sent and does what the whole messages in it say.
 func (s *supervisor) hear() {
 	var buf [1 << 14]byte
-	n, err := unix.Read(s.conn, buf[:])
+	var rights [1 << 9]byte
+	n, k, _, _, err := unix.Recvmsg(s.conn, buf[:], rights[:], recvCloexec)
 	if err == unix.EINTR || err == unix.EAGAIN {
 		return
 	}
 	if err != nil || n <= 0 {
 		s.part()
 		return
+	}
+	if k > 0 {
+		s.came = append(s.came, descriptors(rights[:k])...)
 	}
 	s.in = append(s.in, buf[:n]...)
 	for len(s.in) >= 5 {
@@ -217,6 +230,23 @@ func (s *supervisor) hear() {
 		s.in = s.in[5+size:]
 		s.obey(kind, body)
 	}
+}
+
+// descriptors are those that came with a message.
+func descriptors(rights []byte) (fds []int) {
+	ms, err := unix.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil
+	}
+	for i := range ms {
+		if got, err := unix.ParseUnixRights(&ms[i]); err == nil {
+			fds = append(fds, got...)
+		}
+	}
+	for _, fd := range fds {
+		syscall.CloseOnExec(fd)
+	}
+	return fds
 }
 
 // obey does what one message says. It keeps nothing of body.
