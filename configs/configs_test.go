@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestSpecExample(t *testing.T) {
 		t.Errorf("lr: got %+v", got)
 	}
 	places := strings.Join(s.Unbuilt, "\n")
-	for _, name := range []string{"resources.gpus (", "keep.checkpoints ("} {
+	for _, name := range []string{"keep.checkpoints ("} {
 		if !strings.Contains(places, name) {
 			t.Errorf("unbuilt: got %q, want %s", s.Unbuilt, name)
 		}
@@ -211,9 +212,19 @@ func TestExponentsOutOfRangeAreCut(t *testing.T) {
 	}
 }
 
-func TestNoGPUsIsBuilt(t *testing.T) {
-	if f := parse(t, "method: grid\nprogram: t\nresources: {gpus: 0}\nparameters: {x: 1}"); len(f.Spec.Unbuilt) > 0 || !f.Spec.Resources.GPUsSet {
-		t.Errorf("got %q, %+v", f.Spec.Unbuilt, f.Spec.Resources)
+func TestSharesOfGPUs(t *testing.T) {
+	const file = "method: grid\nprogram: t\nparameters: {x: 1}\nresources: {gpus: "
+	for _, n := range []string{"0", "0.5", "0.34", "1", "8", "0.015625"} {
+		f := parse(t, file+n+"}")
+		if want, _ := strconv.ParseFloat(n, 64); len(f.Spec.Unbuilt) > 0 || !f.Spec.Resources.GPUsSet || f.Spec.Resources.GPUs != want {
+			t.Errorf("%s: got %q, %+v", n, f.Spec.Unbuilt, f.Spec.Resources)
+		}
+	}
+	for _, n := range []string{"1.5", "2.0001", "0.001", "1e-300"} {
+		_, err := Parse("s.yaml", []byte(file+n+"}"), Options{})
+		if err == nil || !strings.Contains(err.Error(), "resources.gpus: "+n) {
+			t.Errorf("%s: got error %v", n, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,7 +44,15 @@ func (l *loader) readRunning() {
 	l.readServices()
 }
 
+// finestShare is the smallest part of a GPU that a trial can have.
+const finestShare = 1.0 / 64
+
 func (l *loader) readResources(n *node) sweep.Resources {
+	if g := given(n, "gpus"); g != nil && g.form == scalar {
+		if x := numberOf(n, "gpus"); x > 1 && x != math.Trunc(x) || x > 0 && x < finestShare {
+			l.errorf(g.place, "a whole number, or a part of one GPU, at least 1/64", "resources.gpus: %s", g.raw)
+		}
+	}
 	return sweep.Resources{CPUs: numberOf(n, "cpus"), GPUs: numberOf(n, "gpus"), GPUsSet: given(n, "gpus") != nil,
 		Memory: sizeOf(n, "memory", 0), GPUMemory: sizeOf(n, "gpu_memory", 0)}
 }

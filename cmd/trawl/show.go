@@ -204,6 +204,13 @@ func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.A
 			fmt.Fprintf(w, ": %s", plain(x.Reason))
 		}
 		fmt.Fprintln(w)
+		if n := len(x.GPUs); n > 0 {
+			fmt.Fprintf(w, "GPU        %g of %s, %.3g GPU seconds", x.GPUShare, plain(strings.Join(x.GPUs, ", ")), x.GPUSeconds)
+			if x.GPUMemMB > 0 {
+				fmt.Fprintf(w, ", %.0f MiB at most", x.GPUMemMB)
+			}
+			fmt.Fprintln(w)
+		}
 	}
 	for _, m := range series {
 		fmt.Fprintf(w, "metric     %s = %s at step %d (%d reports, %s … %s)\n", plain(m.Name), floatText(m.Last), m.LastStep, m.N, floatText(m.Min), floatText(m.Max))
