@@ -64,7 +64,7 @@ var metricKeys = []key{
 var resourceKeys = []key{
 	{name: "cpus", shape: number, above: bound(0), doc: "cores per trial"},
 	{name: "gpus", shape: number, least: bound(0), doc: "GPUs per trial, may be a fraction"},
-	{name: "memory", shape: size, above: bound(0), unbuilt: always, doc: "memory per trial"},
+	{name: "memory", shape: size, above: bound(0), doc: "memory per trial"},
 	{name: "gpu_memory", shape: size, above: bound(0), doc: "GPU memory per trial"},
 }
 

@@ -34,6 +34,7 @@ const killPatience = 10 * time.Second
 // started it ends.
 type supervisor struct {
 	dir    string
+	home   string // dir, absolute
 	ring   *os.File
 	seq    uint64
 	conn   int    // the socket to trawl; -1: no trawl
@@ -45,6 +46,9 @@ type supervisor struct {
 	late   bool              // a job ended while no trawl was there
 	path   map[string]string // argv[0] → where it was found, for one PATH
 	null   *os.File
+
+	kills   int64 // of the kernel for want of memory, as of counted
+	counted time.Time
 }
 
 // Supervise is the main function of `trawl __supervise DIR`: the owner of one
@@ -75,6 +79,10 @@ func (s *supervisor) open() error {
 		return err
 	}
 	var err error
+	if s.home, err = os.Getwd(); err != nil {
+		return err
+	}
+	s.countKills(time.Now())
 	if s.ring, err = openRing("ring"); err != nil {
 		return err
 	}
