@@ -155,6 +155,9 @@ func (p *projector) apply(f fact) error {
 		}
 		return err
 	case *sweep.Note:
+		if err := p.code(f, e); err != nil {
+			return err
+		}
 		if l := p.live[e.Trial]; l != nil {
 			l.last = f.seq
 			p.touch(l)

@@ -18,7 +18,7 @@ func TestViewColumns(t *testing.T) {
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	want := map[string]string{
 		"sweeps":      "id name description method metric goal state trials running queued finished failed pruned diverged killed best best_trial seconds trial_seconds created_at changed_at revision directory spec",
-		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb started_at ended_at reason point repeat seed revision code signal directory",
+		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb started_at ended_at reason point repeat seed revision code exit_code signal directory",
 		"params":      "sweep trial name value number",
 		"metrics":     "sweep trial attempt name step value kind seconds",
 		"leaderboard": "sweep rank point trial objective n planned mean std low high tie front params",
@@ -85,16 +85,16 @@ func TestViewsOfOneTrial(t *testing.T) {
 	s.Post(sweep.Post{Trial: 1, Attempt: 1, Events: []sweep.Event{finished(1, 0.25)}, Mark: "42"})
 	must(t, s.Flush(t.Context()))
 	for q, want := range map[string]string{
-		"select sweep, id, state, objective, kind, step, attempts, seconds, cpu_seconds, max_rss_mb, ended_at, code, directory from trials": "one|1|finished|0.25|finite|3|1|2|1.5|20|1970-01-01T00:00:03.000Z|0|/runs/1",
-		"select trial, name, value, number from params order by name":                                                                       "1|lr|0.001|0.001\n1|opt|sgd|NULL\n1|units|1|1",
-		"select attempt, name, step, value, kind, seconds from metrics order by name desc, step":                                            "1|loss|1|9|finite|1.000001\n1|loss|2|NULL|nan|1.000002\n1|loss|3|0.25|finite|1.000003\n1|acc|2|NULL|-inf|0.5",
-		"select n, min, min_step, max, max_step, last, last_step from t_series order by name":                                               "3|0.25|3|9|1|0.25|3\n1|NULL|NULL|NULL|NULL|NULL|2",
-		"select rank, point, trial, objective, n, planned, std, low, tie, params from leaderboard":                                          `1|1|1|0.25|1|1|NULL|NULL|1|{"lr":0.001,"opt":"sgd","units":1}`,
-		"select trials, finished, best, best_trial, trial_seconds from sweeps":                                                              "1|1|0.25|1|2",
-		`select loss, acc, typeof(lr), typeof(opt), typeof(units) from "one"`:                                                               "0.25|NULL|real|text|integer",
-		"select decision, trial, reason from decisions":                                                                                     "suggest|1|proposal 0",
-		"select kind, trial from events order by seq":                                                                                       "spec|NULL\nproposed|1\nstarted|1\nended|1",
-		"select state, host, code, seconds, argv from attempts":                                                                             `finished|here|0|2|["train"]`,
+		"select sweep, id, state, objective, kind, step, attempts, seconds, cpu_seconds, max_rss_mb, ended_at, exit_code, directory from trials": "one|1|finished|0.25|finite|3|1|2|1.5|20|1970-01-01T00:00:03.000Z|0|/runs/1",
+		"select trial, name, value, number from params order by name":                                                                            "1|lr|0.001|0.001\n1|opt|sgd|NULL\n1|units|1|1",
+		"select attempt, name, step, value, kind, seconds from metrics order by name desc, step":                                                 "1|loss|1|9|finite|1.000001\n1|loss|2|NULL|nan|1.000002\n1|loss|3|0.25|finite|1.000003\n1|acc|2|NULL|-inf|0.5",
+		"select n, min, min_step, max, max_step, last, last_step from t_series order by name":                                                    "3|0.25|3|9|1|0.25|3\n1|NULL|NULL|NULL|NULL|NULL|2",
+		"select rank, point, trial, objective, n, planned, std, low, tie, params from leaderboard":                                               `1|1|1|0.25|1|1|NULL|NULL|1|{"lr":0.001,"opt":"sgd","units":1}`,
+		"select trials, finished, best, best_trial, trial_seconds from sweeps":                                                                   "1|1|0.25|1|2",
+		`select loss, acc, typeof(lr), typeof(opt), typeof(units) from "one"`:                                                                    "0.25|NULL|real|text|integer",
+		"select decision, trial, reason from decisions":                                                                                          "suggest|1|proposal 0",
+		"select kind, trial from events order by seq":                                                                                            "spec|NULL\nproposed|1\nstarted|1\nended|1",
+		"select state, host, code, seconds, argv from attempts":                                                                                  `finished|here|0|2|["train"]`,
 	} {
 		if got := table(t, db.Reader(), q); got != want {
 			t.Errorf("%s\n got %s\nwant %s", q, got, want)

@@ -50,7 +50,8 @@ select t.*, a.exit_code, a.exit_signal,
     else coalesce((select b.started_at from t_attempts b where b.sweep = t.sweep and b.trial = t.id order by b.attempt limit 1),
       (select j.at from t_journal j where j.seq = t.start_seq)) end as started_at,
   coalesce(a.started_at, (select j.at from t_journal j where j.seq = t.start_seq)) as begun_at,
-  (select json_extract(j.data, '$.dir') from t_journal j where j.seq = t.start_seq) as dir
+  (select json_extract(j.data, '$.dir') from t_journal j where j.seq = t.start_seq) as dir,
+  (select c.code from t_code c where c.sweep = t.sweep and c.what = 'run' and c.seq < t.start_seq order by c.seq desc limit 1) as code
 from t_trials t left join t_attempts a on a.sweep = t.sweep and a.trial = t.id and a.attempt = t.attempts;
 
 create view trials as
@@ -60,7 +61,7 @@ select s.name as sweep, t.id, t.state, nullif(t.class, '') as class, t.objective
   strftime('%Y-%m-%dT%H:%M:%fZ', t.started_at / 1e6, 'unixepoch') as started_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', t.ended_at / 1e6, 'unixepoch') as ended_at,
   nullif(t.reason, '') as reason, t.point, t.repeat, t.seed, t.revision,
-  t.exit_code as code, t.exit_signal as signal, nullif(t.dir, '') as directory
+  nullif(t.code, '') as code, t.exit_code, t.exit_signal as signal, nullif(t.dir, '') as directory
 from t_sweeps s join t_history t on t.sweep = s.id;
 
 create view params as
