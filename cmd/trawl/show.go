@@ -59,14 +59,15 @@ func newShowCmd(a *app) *cobra.Command {
 		Long: `Show prints one trial: N, best, last, or SWEEP/ and one of these.
 
 With --format args it prints the command line only, ready for a shell; with
---format yaml the values. The command line is computed from the sweep file and
+--format yaml the values; with --format diff what was not committed when it ran,
+for git apply. The command line is computed from the sweep file and
 the trial's values; the database does not hold it.
 
 Exit status: 0 · 1 error, or no such trial · 2 usage.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], format) },
 	}
-	cmd.Flags().StringVar(&format, "format", "", "`format`: args or yaml")
+	cmd.Flags().StringVar(&format, "format", "", "`format`: args, yaml or diff")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -95,9 +96,17 @@ func (a *app) show(ctx context.Context, which, format string) error {
 		return nil
 	case "yaml":
 		return a.showYAML(t)
-	case "":
+	case "", "diff":
 	default:
-		return usagef("--format %s: want args or yaml", format)
+		return usagef("--format %s: want args, yaml or diff", format)
+	}
+	doc, diff, err := r.Provenance(ctx, row.Name, t.ID)
+	if err != nil {
+		return err
+	}
+	if format == "diff" {
+		_, err := fmt.Fprint(a.stdout, diff)
+		return err
 	}
 	attempts, err := r.Attempts(ctx, row.Name, t.ID)
 	if err != nil {
@@ -108,10 +117,19 @@ func (a *app) show(ctx context.Context, which, format string) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series})
+		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series,
+			"provenance": rawOrNull(doc), "diff": diff})
 	}
 	a.printTrial(t, argv, attempts, series)
+	a.printProvenance(doc, diff)
 	return nil
+}
+
+func rawOrNull(doc string) json.RawMessage {
+	if doc == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(doc)
 }
 
 // commandOf is the command line of a trial's last attempt.

@@ -267,6 +267,9 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 		c.Devices = devices
 		defer devices.Close()
 	}
+	if err := s.journalProvenance(ctx); err != nil {
+		return loop.Summary{}, errors.Join(err, back.Close())
+	}
 	s.note("began", "running")
 	sum, err := loop.Run(ctx, c)
 	if cerr := back.Close(); err == nil {
