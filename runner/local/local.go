@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -71,7 +72,8 @@ type Backend struct {
 	wg      sync.WaitGroup
 
 	dirs     dirs
-	spawning sync.Mutex // a child that has not become a supervisor yet is no orphan
+	spawning sync.Mutex   // a child that has not become a supervisor yet is no orphan
+	aside    map[int]bool // processes, and leaders of sessions, that are no trial's; guarded by spawning
 
 	mu     sync.Mutex // slots end on their own goroutines, the loop asks on its
 	slots  []*slot
@@ -243,6 +245,21 @@ func (b *Backend) Settled(name string) {
 			s.lost(next.token)
 		}
 	}
+}
+
+// Aside starts a command of trawl's own, which leads its own session. What the
+// backend does to processes that trials left behind spares it and all it starts.
+func (b *Backend) Aside(cmd *exec.Cmd) error {
+	b.spawning.Lock()
+	defer b.spawning.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if b.aside == nil {
+		b.aside = map[int]bool{}
+	}
+	b.aside[cmd.Process.Pid] = true
+	return nil
 }
 
 // emit sends an update, unless the backend is closed.

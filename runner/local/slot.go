@@ -302,7 +302,7 @@ func reapOrphans(b *Backend) {
 		left := 0
 		for _, p := range children(os.Getpid()) {
 			st, ok := readStat(p)
-			if ours[p] || !ok || !orphan(p, st) {
+			if ours[p] || !ok || b.aside[p] || b.aside[st.session] || !orphan(p, st) {
 				continue
 			}
 			left++

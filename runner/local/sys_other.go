@@ -24,8 +24,9 @@ func descendants(int) []int { return nil }
 func children(int) []int { return nil }
 
 type stat struct {
-	state byte
-	born  uint64
+	state   byte
+	session int
+	born    uint64
 }
 
 func readStat(pid int) (stat, bool) { return stat{}, syscall.Kill(pid, 0) == nil }
