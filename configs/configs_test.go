@@ -365,7 +365,7 @@ workdir: trial
 link: data
 executor: {slurm: {partition: gpu, time: 4h, workers: 12, mode: auto, setup: [a], sbatch: ["-p x"], pools: [{name: a}]}}
 wandb: off
-hooks: {after_trial: ./x}
+hooks: {new_best: "./x --quick", done: [notify, all]}
 log_limit: 1MB
 min_free: 2G
 parallel: 3
@@ -392,10 +392,33 @@ stop_if: "a > 1"
 	if d := s.Space.Params[0].Domain; !d.Log || !d.Ints || d.Dist != sweep.IntUniform {
 		t.Errorf("integers on a log scale: %+v", d)
 	}
-	if len(s.Unbuilt) != 3 { // race, slurm, hooks
+	if len(s.Unbuilt) != 2 { // race, slurm
 		t.Errorf("unbuilt: %q", s.Unbuilt)
 	}
 	sameAfterDoc(t, f)
+}
+
+func TestHooks(t *testing.T) {
+	const file = "method: grid\nprogram: t\nparameters: {x: 1}\n"
+	want := map[string][]string{"new_best": {"sh", "-c", "a b"}, "trial_failed": {"c", "d e"}}
+	for _, name := range []string{"hooks", "on"} {
+		f := parse(t, file+name+": {new_best: a b, trial_failed: [c, d e], other: f}")
+		if d := cmp.Diff(want, f.Spec.Hooks); d != "" || len(f.Spec.Unbuilt) > 0 || len(f.Warnings) != 1 {
+			t.Errorf("%s: %s, unbuilt %v, warnings %v", name, d, f.Spec.Unbuilt, f.Warnings)
+		}
+	}
+	for text, want := range map[string]string{
+		"on: {done: a}\nhooks: {done: b}": "hooks and on", "on: {don: a}": "done", "hooks: {done: []}": "nothing to run",
+		"hooks: {done: {a: b}}": "hooks.done", "on: sh": "on:",
+	} {
+		if _, err := Parse("s.yaml", []byte(file+text), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want %q", text, err, want)
+		}
+	}
+	// Keys of users that look like it stay theirs.
+	if f := parse(t, file+"no: 1\nin: 2"); len(f.Warnings) != 2 {
+		t.Errorf("warnings: %v", f.Warnings)
+	}
 }
 
 func TestEveryMethodValidates(t *testing.T) {

@@ -122,11 +122,37 @@ func (l *loader) readServices() {
 			s.WandB = n.value.Text()
 		}
 	}
-	if n := l.get("hooks"); n != nil && n.form == mapping {
-		s.Hooks = map[string]string{}
-		for _, e := range n.entries {
-			s.Hooks[e.name] = e.node.value.Text()
+	l.readHooks()
+}
+
+func (l *loader) readHooks() {
+	n, short := l.get("hooks"), l.get("on")
+	switch {
+	case n == nil:
+		n = short
+	case short != nil:
+		l.errorf(short.place, "one of them", "hooks and on")
+	}
+	if n == nil || n.form != mapping {
+		return
+	}
+	for _, k := range hookKeys {
+		v := given(n, k.name)
+		if v == nil {
+			continue
 		}
+		argv := textsOf(n, k.name)
+		if len(argv) == 0 || strings.TrimSpace(argv[0]) == "" {
+			l.errorf(v.place, "a command", "hooks.%s: nothing to run", k.name)
+			continue
+		}
+		if v.form == scalar {
+			argv = []string{"sh", "-c", argv[0]}
+		}
+		if l.spec.Hooks == nil {
+			l.spec.Hooks = map[string][]string{}
+		}
+		l.spec.Hooks[k.name] = argv
 	}
 }
 

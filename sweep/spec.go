@@ -50,7 +50,7 @@ type Spec struct {
 	LogLimit    int64    // bytes of output kept per trial
 	MinFree     int64    // bytes of disk below which nothing new starts
 	WandB       string   // wandb: auto, shim, off
-	Hooks       map[string]string
+	Hooks       map[string][]string // event (new_best, trial_failed, done) → argv
 	Executor    string   // local, slurm
 	Unbuilt     []string // keys of the file whose part this version does not run, with their place
 }

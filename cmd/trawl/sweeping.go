@@ -255,13 +255,18 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 	if err != nil {
 		return loop.Summary{}, err
 	}
+	events, err := s.newHooks(ctx, back)
+	if err != nil {
+		return loop.Summary{}, errors.Join(err, back.Close())
+	}
+	defer events.close()
 	c := loop.Config{
 		Spec: s.spec, Revision: s.revision, Planner: loop.NewPlanner(s.spec, smp, s.revision),
 		Backend: back, Journal: s.store, Clock: clock{s.a}, Slots: s.fits.n, Need: s.fits.need,
 		Entries: s.store.Entries(ctx), Judge: early, Ticked: s.store.Ticked(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
 		Job: s.jobs(s.fits.n), Token: newToken, Host: host(), Boot: bootID(),
 		FreeDisk: func() (int64, error) { return freeDisk(s.runs) },
-		First:    s.first, Controls: controls, Watch: watch,
+		First:    s.first, Controls: controls, Watch: func(n loop.News) { events.news(n); watch(n) },
 	}
 	if devices != nil {
 		c.Devices = devices
@@ -277,6 +282,7 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 	}
 	if !errors.Is(err, loop.ErrJournal) {
 		s.note("ended", sweepState(sum, err))
+		events.done(sum, sweepState(sum, err))
 	}
 	return sum, err
 }
