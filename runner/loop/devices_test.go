@@ -205,3 +205,40 @@ func TestPeakIsRemembered(t *testing.T) {
 		t.Errorf("peaks: got %v, want %v", peaks, want)
 	}
 }
+
+// However the loop is killed, what was granted and not started is free again,
+// and the sweep ends as if nothing had been.
+func TestKilledWithGPUs(t *testing.T) {
+	run := func(killAt int) (*world, int) {
+		w := newWorld()
+		spec := gridSpec(t, 4, 1)
+		w.killAt = killAt
+		for life := 0; ; life++ {
+			s := &shelf{free: []string{"a", "b"}} // of a process: the kernel frees what the dead one had
+			sum, err := w.live(t, spec, 3, func(c *Config) {
+				c.Devices, c.Need, c.Clock = s, sweep.Resources{GPUs: 1}, ticking{}
+				if life == 0 {
+					inner := w.exit
+					w.exit = func(j runner.Job) (float64, sweep.Exit) { j.Grant.Release(); return inner(j) }
+				}
+			})
+			if err == nil {
+				if sum.Finished != 4 || s.given != 0 || s.most > 2 {
+					t.Errorf("killed at %d: %+v, %d given, %d at most", killAt, sum, s.given, s.most)
+				}
+				return w, w.effects
+			}
+			if life > 2 {
+				t.Fatalf("killed at %d: %v", killAt, err)
+			}
+			w.killAt = -1
+		}
+	}
+	whole, effects := run(-1)
+	for at := range 2 * effects {
+		w, _ := run(at)
+		if got, want := w.outcome(t), whole.outcome(t); got != want {
+			t.Errorf("killed at %d: got\n%s\nwant\n%s", at, got, want)
+		}
+	}
+}
