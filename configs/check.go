@@ -25,6 +25,9 @@ func (l *loader) checkTop() {
 
 func (l *loader) unknownTop(e entry) {
 	near := nearest(e.name, keyNames(table))
+	if near == "on" { // too short to be what a user's own key was meant to be
+		near = ""
+	}
 	fromFlag := strings.HasPrefix(e.at.file, "--set ")
 	switch {
 	case foreign[e.name] && !fromFlag:

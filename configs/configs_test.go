@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestSpecExample(t *testing.T) {
 		t.Errorf("lr: got %+v", got)
 	}
 	places := strings.Join(s.Unbuilt, "\n")
-	for _, name := range []string{"resources.gpus (", "keep.checkpoints ("} {
+	for _, name := range []string{"keep.checkpoints ("} {
 		if !strings.Contains(places, name) {
 			t.Errorf("unbuilt: got %q, want %s", s.Unbuilt, name)
 		}
@@ -212,9 +213,19 @@ func TestExponentsOutOfRangeAreCut(t *testing.T) {
 	}
 }
 
-func TestNoGPUsIsBuilt(t *testing.T) {
-	if f := parse(t, "method: grid\nprogram: t\nresources: {gpus: 0}\nparameters: {x: 1}"); len(f.Spec.Unbuilt) > 0 || !f.Spec.Resources.GPUsSet {
-		t.Errorf("got %q, %+v", f.Spec.Unbuilt, f.Spec.Resources)
+func TestSharesOfGPUs(t *testing.T) {
+	const file = "method: grid\nprogram: t\nparameters: {x: 1}\nresources: {gpus: "
+	for _, n := range []string{"0", "0.5", "0.34", "1", "8", "0.015625"} {
+		f := parse(t, file+n+"}")
+		if want, _ := strconv.ParseFloat(n, 64); len(f.Spec.Unbuilt) > 0 || !f.Spec.Resources.GPUsSet || f.Spec.Resources.GPUs != want {
+			t.Errorf("%s: got %q, %+v", n, f.Spec.Unbuilt, f.Spec.Resources)
+		}
+	}
+	for _, n := range []string{"1.5", "2.0001", "0.001", "1e-300"} {
+		_, err := Parse("s.yaml", []byte(file+n+"}"), Options{})
+		if err == nil || !strings.Contains(err.Error(), "resources.gpus: "+n) {
+			t.Errorf("%s: got error %v", n, err)
+		}
 	}
 }
 
@@ -355,7 +366,7 @@ workdir: trial
 link: data
 executor: {slurm: {partition: gpu, time: 4h, workers: 12, mode: auto, setup: [a], sbatch: ["-p x"], pools: [{name: a}]}}
 wandb: off
-hooks: {after_trial: ./x}
+hooks: {new_best: "./x --quick", done: [notify, all]}
 log_limit: 1MB
 min_free: 2G
 parallel: 3
@@ -382,10 +393,33 @@ stop_if: "a > 1"
 	if d := s.Space.Params[0].Domain; !d.Log || !d.Ints || d.Dist != sweep.IntUniform {
 		t.Errorf("integers on a log scale: %+v", d)
 	}
-	if len(s.Unbuilt) != 2 { // slurm, hooks
+	if len(s.Unbuilt) != 1 { // slurm
 		t.Errorf("unbuilt: %q", s.Unbuilt)
 	}
 	sameAfterDoc(t, f)
+}
+
+func TestHooks(t *testing.T) {
+	const file = "method: grid\nprogram: t\nparameters: {x: 1}\n"
+	want := map[string][]string{"new_best": {"sh", "-c", "a b"}, "trial_failed": {"c", "d e"}}
+	for _, name := range []string{"hooks", "on"} {
+		f := parse(t, file+name+": {new_best: a b, trial_failed: [c, d e], other: f}")
+		if d := cmp.Diff(want, f.Spec.Hooks); d != "" || len(f.Spec.Unbuilt) > 0 || len(f.Warnings) != 1 {
+			t.Errorf("%s: %s, unbuilt %v, warnings %v", name, d, f.Spec.Unbuilt, f.Warnings)
+		}
+	}
+	for text, want := range map[string]string{
+		"on: {done: a}\nhooks: {done: b}": "hooks and on", "on: {don: a}": "done", "hooks: {done: []}": "nothing to run",
+		"hooks: {done: {a: b}}": "hooks.done", "on: sh": "on:",
+	} {
+		if _, err := Parse("s.yaml", []byte(file+text), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, want %q", text, err, want)
+		}
+	}
+	// Keys of users that look like it stay theirs.
+	if f := parse(t, file+"no: 1\nin: 2"); len(f.Warnings) != 2 {
+		t.Errorf("warnings: %v", f.Warnings)
+	}
 }
 
 func TestEveryMethodValidates(t *testing.T) {

@@ -63,9 +63,9 @@ var metricKeys = []key{
 
 var resourceKeys = []key{
 	{name: "cpus", shape: number, above: bound(0), doc: "cores per trial"},
-	{name: "gpus", shape: number, least: bound(0), unbuilt: always, doc: "GPUs per trial, may be a fraction"},
-	{name: "memory", shape: size, above: bound(0), unbuilt: always, doc: "memory per trial"},
-	{name: "gpu_memory", shape: size, above: bound(0), unbuilt: always, doc: "GPU memory per trial"},
+	{name: "gpus", shape: number, least: bound(0), doc: "GPUs per trial, may be a fraction"},
+	{name: "memory", shape: size, above: bound(0), doc: "memory per trial"},
+	{name: "gpu_memory", shape: size, above: bound(0), doc: "GPU memory per trial"},
 }
 
 var slurmKeys = []key{
@@ -76,6 +76,14 @@ var slurmKeys = []key{
 	{name: "setup", shape: text | listOf, item: word, doc: "shell lines before a worker starts"},
 	{name: "sbatch", shape: text | listOf, item: word, doc: "options for sbatch, passed through"},
 	{name: "pools", shape: listOf, item: &key{shape: open, item: &key{shape: anything}}, doc: "several kinds of workers"},
+}
+
+// hookKeys are the events that commands can be run at: a text goes to sh -c, a
+// list is an argument vector.
+var hookKeys = []key{
+	{name: "new_best", shape: text | listOf, item: word, doc: "a trial finished with the best objective so far"},
+	{name: "trial_failed", shape: text | listOf, item: word, doc: "a trial failed for good"},
+	{name: "done", shape: text | listOf, item: word, doc: "the sweep has ended"},
 }
 
 var methods = []string{"grid", "random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "auto", "points", "bayes"}
@@ -156,7 +164,8 @@ var table = []key{
 	{name: "slurm", shape: mapOf, part: how, keys: slurmKeys, unbuilt: always, doc: "short for executor: {slurm: …}"},
 	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, implied: `"auto"`,
 		doc: "what `import wandb` means in a trial"},
-	{name: "hooks", shape: open, part: how, item: word, unbuilt: always, doc: "commands run at events of the sweep"},
+	{name: "hooks", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "commands run at events of the sweep"},
+	{name: "on", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "short for hooks"},
 	{name: "log_limit", shape: size, part: how, above: bound(0), doc: "output kept per trial; default 64MiB"},
 	{name: "min_free", shape: size, part: how, least: bound(0), doc: "free disk below which nothing new starts; default 1GiB"},
 }

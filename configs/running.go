@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -46,7 +47,15 @@ func (l *loader) readRunning() {
 	l.readServices()
 }
 
+// finestShare is the smallest part of a GPU that a trial can have.
+const finestShare = 1.0 / 64
+
 func (l *loader) readResources(n *node) sweep.Resources {
+	if g := given(n, "gpus"); g != nil && g.form == scalar {
+		if x := numberOf(n, "gpus"); x > 1 && x != math.Trunc(x) || x > 0 && x < finestShare {
+			l.errorf(g.place, "a whole number, or a part of one GPU, at least 1/64", "resources.gpus: %s", g.raw)
+		}
+	}
 	return sweep.Resources{CPUs: numberOf(n, "cpus"), GPUs: numberOf(n, "gpus"), GPUsSet: given(n, "gpus") != nil,
 		Memory: sizeOf(n, "memory", 0), GPUMemory: sizeOf(n, "gpu_memory", 0)}
 }
@@ -118,11 +127,37 @@ func (l *loader) readServices() {
 			s.WandB = n.value.Text()
 		}
 	}
-	if n := l.get("hooks"); n != nil && n.form == mapping {
-		s.Hooks = map[string]string{}
-		for _, e := range n.entries {
-			s.Hooks[e.name] = e.node.value.Text()
+	l.readHooks()
+}
+
+func (l *loader) readHooks() {
+	n, short := l.get("hooks"), l.get("on")
+	switch {
+	case n == nil:
+		n = short
+	case short != nil:
+		l.errorf(short.place, "one of them", "hooks and on")
+	}
+	if n == nil || n.form != mapping {
+		return
+	}
+	for _, k := range hookKeys {
+		v := given(n, k.name)
+		if v == nil {
+			continue
 		}
+		argv := textsOf(n, k.name)
+		if len(argv) == 0 || strings.TrimSpace(argv[0]) == "" {
+			l.errorf(v.place, "a command", "hooks.%s: nothing to run", k.name)
+			continue
+		}
+		if v.form == scalar {
+			argv = []string{"sh", "-c", argv[0]}
+		}
+		if l.spec.Hooks == nil {
+			l.spec.Hooks = map[string][]string{}
+		}
+		l.spec.Hooks[k.name] = argv
 	}
 }
 

@@ -135,13 +135,14 @@ func TestExclusive(t *testing.T) {
 // Two that open an old file at once migrate it once, and both go on.
 func TestMigrationByTwo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trawl.db")
-	bak := fmt.Sprintf(".bak-v%d", len(migrations())) // versions count from 1
 	db := openDB(t, path)
 	s := claim(t, db, testSpec("one"))
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	must(t, errors.Join(s.Close(), db.Close()))
-	must(t, os.WriteFile(path+bak, []byte("left by a migration that was killed"), 0o600))
-	next := append(migrations(), migration{len(migrations()) + 1, "create table t_count (n integer); insert into t_count values (1)"})
+	last := migrations()[len(migrations())-1].version
+	bak := fmt.Sprintf("%s.bak-v%d", path, last)
+	must(t, os.WriteFile(bak, []byte("left by a migration that was killed"), 0o600))
+	next := append(migrations(), migration{last + 1, "create table t_count (n integer); insert into t_count values (1)"})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -157,13 +158,13 @@ func TestMigrationByTwo(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	old, err := OpenRead(t.Context(), path+bak)
+	old, err := OpenRead(t.Context(), bak)
 	must(t, err)
 	defer old.Close()
 	if got := table(t, old, "select (select loss from one), (select count(*) from sqlite_master where name = 't_count')"); got != "1|0" {
-		t.Errorf("the copy: got %s, want that of the version before", got)
+		t.Errorf("the copy: got %s, want that of version %d", got, last)
 	}
-	if left, err := filepath.Glob(path + bak + ".*"); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(bak + ".*"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -49,6 +49,7 @@ func encode(e sweep.Event) (string, error) {
 	if e, ok := e.(*sweep.Ended); ok {
 		w := ended{Ended: *e}
 		w.Exit.CPUSeconds, w.Exit.MaxRSSMB = orZero(e.Exit.CPUSeconds), orZero(e.Exit.MaxRSSMB)
+		w.Exit.GPUSeconds, w.Exit.GPUMemMB = orZero(e.Exit.GPUSeconds), orZero(e.Exit.GPUMemMB)
 		if e.HasObjective {
 			w.Value = new(number(e.Objective))
 		}

@@ -26,7 +26,7 @@ type migration struct {
 }
 
 func migrations() []migration {
-	return []migration{{1, mustRead("schema/001.sql")}, {2, mustRead("schema/002.sql")}}
+	return []migration{{1, mustRead("schema/001.sql")}, {2, mustRead("schema/002.sql")}, {3, mustRead("schema/003.sql")}}
 }
 
 func mustRead(name string) string {

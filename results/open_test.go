@@ -82,8 +82,9 @@ func TestMigrationKeepsACopy(t *testing.T) {
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	must(t, s.Close())
 	must(t, db.Close())
-	next := append(migrations(), migration{len(migrations()) + 1, "alter table t_sweeps add column owner text; update t_sweeps set owner = 'me'"})
-	broken := append(migrations(), migration{len(migrations()) + 1, "alter table t_sweeps add column owner text; update nosuch set owner = 'me'"})
+	last := migrations()[len(migrations())-1].version
+	next := append(migrations(), migration{last + 1, "alter table t_sweeps add column owner text; update t_sweeps set owner = 'me'"})
+	broken := append(migrations(), migration{last + 1, "alter table t_sweeps add column owner text; update nosuch set owner = 'me'"})
 	if _, err := Open(t.Context(), path, Options{Now: clock(), migration: broken}); err == nil {
 		t.Fatal("a migration that fails was applied")
 	}
@@ -96,7 +97,7 @@ func TestMigrationKeepsACopy(t *testing.T) {
 	if _, err := Open(t.Context(), path, Options{Now: clock()}); err == nil || !strings.Contains(err.Error(), "newer trawl") {
 		t.Errorf("a newer version was opened: %v", err)
 	}
-	old, err := OpenRead(t.Context(), path+fmt.Sprintf(".bak-v%d", len(migrations())))
+	old, err := OpenRead(t.Context(), fmt.Sprintf("%s.bak-v%d", path, last))
 	must(t, err)
 	defer old.Close()
 	if got := table(t, old, `select loss from one`); got != "1" {

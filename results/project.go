@@ -155,6 +155,9 @@ func (p *projector) apply(f fact) error {
 		}
 		return err
 	case *sweep.Note:
+		if err := p.code(f, e); err != nil {
+			return err
+		}
 		if l := p.live[e.Trial]; l != nil {
 			l.last = f.seq
 			p.touch(l)
@@ -246,10 +249,18 @@ func (p *projector) endAttempt(f fact, l *live, e *sweep.Ended, ended int64) err
 		began = ended
 	}
 	p.counts.time += max(0, ended-began)
-	_, err := p.c.exec(`insert or replace into t_attempts (sweep, trial, attempt, start_seq, end_seq, started_at, ended_at, exit_code, exit_signal, cpu_seconds, max_rss_mb)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.sweep, int64(e.Trial), int64(e.Attempt), start, f.seq, began, max(began, ended),
-		int64(e.Exit.Code), int64(e.Exit.Signal), orZero(e.Exit.CPUSeconds), orZero(e.Exit.MaxRSSMB))
+	_, err := p.c.exec(`insert or replace into t_attempts (sweep, trial, attempt, start_seq, end_seq, started_at, ended_at, exit_code, exit_signal, cpu_seconds, max_rss_mb, gpu_seconds, gpu_mem_mb)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.sweep, int64(e.Trial), int64(e.Attempt), start, f.seq, began, max(began, ended),
+		int64(e.Exit.Code), int64(e.Exit.Signal), orZero(e.Exit.CPUSeconds), orZero(e.Exit.MaxRSSMB), orNull(e.Exit.GPUSeconds), orNull(e.Exit.GPUMemMB))
 	return err
+}
+
+// orNull is a measurement, null where there is none.
+func orNull(v float64) driver.Value {
+	if v = orZero(v); v == 0 {
+		return nil
+	}
+	return v
 }
 
 func (p *projector) requeue(f fact, l *live, e *sweep.Requeued) error {

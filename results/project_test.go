@@ -18,11 +18,11 @@ func TestViewColumns(t *testing.T) {
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	want := map[string]string{
 		"sweeps":      "id name description method metric goal state trials running queued finished failed pruned diverged killed best best_trial seconds trial_seconds created_at changed_at revision directory spec",
-		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds started_at ended_at reason point repeat seed revision code signal directory",
+		"trials":      "sweep id state class objective kind step params attempts seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb started_at ended_at reason point repeat seed revision code exit_code signal directory",
 		"params":      "sweep trial name value number",
 		"metrics":     "sweep trial attempt name step value kind seconds",
 		"leaderboard": "sweep rank point trial objective n planned mean std low high tie front params",
-		"attempts":    "sweep trial attempt state class requeue reason host slot code signal cause message seconds cpu_seconds max_rss_mb started_at ended_at argv directory token boot",
+		"attempts":    "sweep trial attempt state class requeue reason host slot code signal cause message seconds cpu_seconds max_rss_mb gpu_seconds gpu_mem_mb gpus gpu_share started_at ended_at argv directory token boot",
 		"decisions":   "seq sweep at decision trial attempt reason inputs",
 		"events":      "seq sweep at kind trial attempt data",
 		"one":         "trial state rank objective lr opt units loss",
@@ -42,6 +42,42 @@ func TestViewColumns(t *testing.T) {
 	}
 }
 
+// What attempts had of GPUs is summed over them, and survives a rebuild.
+func TestGPUsOfTrials(t *testing.T) {
+	db, s := newStore(t, testSpec("one"))
+	with := func(attempt int, share, seconds, mb float64, state sweep.State) (*sweep.Started, *sweep.Ended) {
+		b := started(1, attempt)
+		b.GPUs, b.Share = []string{"GPU-a", "GPU-b"}, share
+		e := finished(1, 0.5)
+		e.Attempt, e.State, e.Exit.GPUSeconds, e.Exit.GPUMemMB = attempt, state, seconds, mb
+		if state == sweep.Queued {
+			e.Requeue = sweep.RequeueRetry
+		}
+		return b, e
+	}
+	b1, e1 := with(1, 2, 6, 900, sweep.Queued)
+	b2, e2 := with(2, 2, 8, 700, sweep.Finished)
+	must(t, s.Record(t.Context(), proposed(1), b1, e1, b2, e2, proposed(2), started(2, 1), finished(2, 1)))
+	check := func() {
+		t.Helper()
+		for q, want := range map[string]string{
+			"select id, gpu_seconds, gpu_mem_mb from trials order by id":                                        "1|14|900\n2|NULL|NULL",
+			"select attempt, gpus, gpu_share, gpu_seconds, gpu_mem_mb from attempts where trial = 1 order by 1": `1|["GPU-a","GPU-b"]|2|6|900` + "\n" + `2|["GPU-a","GPU-b"]|2|8|700`,
+		} {
+			if got := table(t, db.Reader(), q); got != want {
+				t.Errorf("%s:\n got %s\nwant %s", q, got, want)
+			}
+		}
+	}
+	check()
+	rows, err := db.Reader().Attempts(t.Context(), "one", 1)
+	if err != nil || len(rows) != 2 || len(rows[1].GPUs) != 2 || rows[1].GPUs[1] != "GPU-b" || rows[1].GPUShare != 2 || rows[1].GPUMemMB != 700 {
+		t.Errorf("attempts: %+v, %v", rows, err)
+	}
+	must(t, db.Rebuild(t.Context(), "one"))
+	check()
+}
+
 func TestViewsOfOneTrial(t *testing.T) {
 	db, s := newStore(t, testSpec("one"))
 	must(t, s.Record(t.Context(), proposed(1), started(1, 1)))
@@ -49,16 +85,16 @@ func TestViewsOfOneTrial(t *testing.T) {
 	s.Post(sweep.Post{Trial: 1, Attempt: 1, Events: []sweep.Event{finished(1, 0.25)}, Mark: "42"})
 	must(t, s.Flush(t.Context()))
 	for q, want := range map[string]string{
-		"select sweep, id, state, objective, kind, step, attempts, seconds, cpu_seconds, max_rss_mb, ended_at, code, directory from trials": "one|1|finished|0.25|finite|3|1|2|1.5|20|1970-01-01T00:00:03.000Z|0|/runs/1",
-		"select trial, name, value, number from params order by name":                                                                       "1|lr|0.001|0.001\n1|opt|sgd|NULL\n1|units|1|1",
-		"select attempt, name, step, value, kind, seconds from metrics order by name desc, step":                                            "1|loss|1|9|finite|1.000001\n1|loss|2|NULL|nan|1.000002\n1|loss|3|0.25|finite|1.000003\n1|acc|2|NULL|-inf|0.5",
-		"select n, min, min_step, max, max_step, last, last_step from t_series order by name":                                               "3|0.25|3|9|1|0.25|3\n1|NULL|NULL|NULL|NULL|NULL|2",
-		"select rank, point, trial, objective, n, planned, std, low, tie, params from leaderboard":                                          `1|1|1|0.25|1|1|NULL|NULL|1|{"lr":0.001,"opt":"sgd","units":1}`,
-		"select trials, finished, best, best_trial, trial_seconds from sweeps":                                                              "1|1|0.25|1|2",
-		`select loss, acc, typeof(lr), typeof(opt), typeof(units) from "one"`:                                                               "0.25|NULL|real|text|integer",
-		"select decision, trial, reason from decisions":                                                                                     "suggest|1|proposal 0",
-		"select kind, trial from events order by seq":                                                                                       "spec|NULL\nproposed|1\nstarted|1\nended|1",
-		"select state, host, code, seconds, argv from attempts":                                                                             `finished|here|0|2|["train"]`,
+		"select sweep, id, state, objective, kind, step, attempts, seconds, cpu_seconds, max_rss_mb, ended_at, exit_code, directory from trials": "one|1|finished|0.25|finite|3|1|2|1.5|20|1970-01-01T00:00:03.000Z|0|/runs/1",
+		"select trial, name, value, number from params order by name":                                                                            "1|lr|0.001|0.001\n1|opt|sgd|NULL\n1|units|1|1",
+		"select attempt, name, step, value, kind, seconds from metrics order by name desc, step":                                                 "1|loss|1|9|finite|1.000001\n1|loss|2|NULL|nan|1.000002\n1|loss|3|0.25|finite|1.000003\n1|acc|2|NULL|-inf|0.5",
+		"select n, min, min_step, max, max_step, last, last_step from t_series order by name":                                                    "3|0.25|3|9|1|0.25|3\n1|NULL|NULL|NULL|NULL|NULL|2",
+		"select rank, point, trial, objective, n, planned, std, low, tie, params from leaderboard":                                               `1|1|1|0.25|1|1|NULL|NULL|1|{"lr":0.001,"opt":"sgd","units":1}`,
+		"select trials, finished, best, best_trial, trial_seconds from sweeps":                                                                   "1|1|0.25|1|2",
+		`select loss, acc, typeof(lr), typeof(opt), typeof(units) from "one"`:                                                                    "0.25|NULL|real|text|integer",
+		"select decision, trial, reason from decisions":                                                                                          "suggest|1|proposal 0",
+		"select kind, trial from events order by seq":                                                                                            "spec|NULL\nproposed|1\nstarted|1\nended|1",
+		"select state, host, code, seconds, argv from attempts":                                                                                  `finished|here|0|2|["train"]`,
 	} {
 		if got := table(t, db.Reader(), q); got != want {
 			t.Errorf("%s\n got %s\nwant %s", q, got, want)

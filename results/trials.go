@@ -48,8 +48,10 @@ type TrialRow struct {
 	Seconds    float64            `json:"seconds"` // ended attempts
 	CPUSeconds float64            `json:"cpu_seconds"`
 	MaxRSSMB   float64            `json:"max_rss_mb"`
-	StartedAt  *time.Time         `json:"started_at"` // first attempt
-	BegunAt    *time.Time         `json:"begun_at"`   // latest attempt
+	GPUSeconds *float64           `json:"gpu_seconds"` // null: it had no GPU
+	GPUMemMB   *float64           `json:"gpu_mem_mb"`  // null: not known
+	StartedAt  *time.Time         `json:"started_at"`  // first attempt
+	BegunAt    *time.Time         `json:"begun_at"`    // latest attempt
 	EndedAt    *time.Time         `json:"ended_at"`
 	Dir        string             `json:"directory"`
 	Metrics    map[string]float64 `json:"-"` // last values, where asked for
@@ -73,7 +75,7 @@ type Filter struct {
 
 const trialColumns = `select t.id, t.point, t.repeat, t.seed, t.revision, t.proposal, t.params, t.state, t.class, t.reason,
   t.objective, t.kind, t.step, t.others, t.attempts, t.exit_code, t.exit_signal, t.seconds, t.cpu_seconds, t.max_rss_mb,
-  t.started_at, t.ended_at, t.dir, t.begun_at
+  t.started_at, t.ended_at, t.dir, t.begun_at, t.gpu_seconds, t.gpu_mem_mb
 from t_history t `
 
 func trialRow(name string, r []driver.Value) (TrialRow, error) {
@@ -82,7 +84,8 @@ func trialRow(name string, r []driver.Value) (TrialRow, error) {
 		State: sweep.State(asText(r[7])), Class: sweep.Class(asText(r[8])), Reason: asText(r[9]),
 		Objective: Float{unkind(r[10], r[11]), r[11] != nil}, Step: asIntPtr(r[12]), Attempts: int(asInt(r[14])),
 		ExitCode: asIntPtr(r[15]), Signal: asIntPtr(r[16]), Seconds: asFloat(r[17]), CPUSeconds: asFloat(r[18]), MaxRSSMB: asFloat(r[19]),
-		StartedAt: stampPtr(r[20]), EndedAt: stampPtr(r[21]), Dir: asText(r[22]), BegunAt: stampPtr(r[23])}
+		StartedAt: stampPtr(r[20]), EndedAt: stampPtr(r[21]), Dir: asText(r[22]), BegunAt: stampPtr(r[23]),
+		GPUSeconds: asFloatPtr(r[24]), GPUMemMB: asFloatPtr(r[25])}
 	var err error
 	t.Others, err = parseNumbers(asText(r[13]))
 	return t, err
@@ -305,6 +308,10 @@ type AttemptRow struct {
 	Message    string        `json:"message,omitempty"`
 	CPUSeconds float64       `json:"cpu_seconds"`
 	MaxRSSMB   float64       `json:"max_rss_mb"`
+	GPUSeconds float64       `json:"gpu_seconds"`
+	GPUMemMB   float64       `json:"gpu_mem_mb"` // 0: not known
+	GPUs       []string      `json:"gpus"`
+	GPUShare   float64       `json:"gpu_share"`
 }
 
 // Attempts lists the attempts of a trial, of all trials if id is 0.
@@ -319,10 +326,13 @@ func (r *Reader) Attempts(ctx context.Context, which string, id sweep.TrialID) (
 	}
 	out := []AttemptRow{}
 	err = r.each(ctx, `select trial, attempt, state, class, requeue, reason, host, token, boot, dir, argv, slot, started_at, ended_at,
-  exit_code, exit_signal, cause, message, cpu_seconds, max_rss_mb from t_runs where sweep = ?`+q+" order by trial, attempt", args, func(r []driver.Value) error {
+  exit_code, exit_signal, cause, message, cpu_seconds, max_rss_mb, gpu_seconds, gpu_mem_mb, gpus, gpu_share from t_runs where sweep = ?`+q+" order by trial, attempt", args, func(r []driver.Value) error {
 		out = append(out, AttemptRow{sweep.TrialID(asInt(r[0])), int(asInt(r[1])), asText(r[2]), sweep.Class(asText(r[3])), sweep.Requeue(asText(r[4])),
 			asText(r[5]), asText(r[6]), asText(r[7]), asText(r[8]), asText(r[9]), asText(r[10]), int(asInt(r[11])), stampPtr(r[12]), stampPtr(r[13]),
-			asIntPtr(r[14]), asIntPtr(r[15]), asText(r[16]), asText(r[17]), asFloat(r[18]), asFloat(r[19])})
+			asIntPtr(r[14]), asIntPtr(r[15]), asText(r[16]), asText(r[17]), asFloat(r[18]), asFloat(r[19]), asFloat(r[20]), asFloat(r[21]), nil, asFloat(r[23])})
+		if list := asText(r[22]); list != "" {
+			return json.Unmarshal([]byte(list), &out[len(out)-1].GPUs)
+		}
 		return nil
 	})
 	return out, wrap("list attempts", err)

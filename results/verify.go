@@ -30,7 +30,7 @@ func (db *DB) Remove(ctx context.Context, name string) error {
 			q.WriteString("drop view if exists " + quote(v) + ";\n")
 		}
 		q.WriteString("drop table if exists " + wideTable(id) + ";\n")
-		for _, t := range []string{"t_requests", "t_series", "t_metrics", "t_columns", "t_attempts", "t_points", "t_trials", "t_journal"} {
+		for _, t := range []string{"t_requests", "t_series", "t_metrics", "t_columns", "t_attempts", "t_points", "t_trials", "t_code", "t_journal"} {
 			fmt.Fprintf(&q, "delete from %s where sweep = %d;\n", t, id)
 		}
 		fmt.Fprintf(&q, "delete from t_sweeps where id = %d;\n", id)
@@ -43,7 +43,7 @@ func (db *DB) Remove(ctx context.Context, name string) error {
 func projected(id int64) [][2]string {
 	own := fmt.Sprintf("where sweep = %d", id)
 	return [][2]string{
-		{"t_trials", own}, {"t_points", own}, {"t_attempts", own}, {"t_series", own},
+		{"t_trials", own}, {"t_points", own}, {"t_attempts", own}, {"t_series", own}, {"t_code", own},
 		{wideTable(id), ""}, {"t_sweeps", fmt.Sprintf("where id = %d", id)},
 	}
 }
@@ -136,6 +136,7 @@ delete from main.t_trials where sweep = %[1]d;
 delete from main.t_points where sweep = %[1]d;
 delete from main.t_attempts where sweep = %[1]d;
 delete from main.t_series where sweep = %[1]d;
+delete from main.t_code where sweep = %[1]d;
 delete from main.%[2]s;
 update main.t_sweeps set finished = 0, failed = 0, pruned = 0, diverged = 0, killed = 0, trial_time = 0, state = 'new', last_at = created_at where id = %[1]d;`,
 		id, wideTable(id)))

@@ -40,6 +40,8 @@ type Job struct {
 	Signal       int           // to ask it to stop; 0 = SIGTERM
 	Grace        time.Duration // from Signal to SIGKILL
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB
+	Memory       int64         // bytes of resident memory of its whole tree; 0: no limit
+	Grant        *Grant        // the backend's from Start on: it releases it after the end
 
 	// Mark is where the output had been read to, as the last Update said and
 	// the journal stored; "" from the start. For Recover.

@@ -67,6 +67,9 @@ type Started struct {
 	Dir     string  `json:"dir"` // of the trial
 	Argv    string  `json:"argv,omitempty"`
 	Slot    int     `json:"slot"`
+
+	GPUs  []string `json:"gpus,omitempty"`  // UUIDs of those that it got
+	Share float64  `json:"share,omitempty"` // of all of them together: half of one is 0.5
 }
 
 // Stopping is the intent to end a running trial.

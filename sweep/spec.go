@@ -45,15 +45,15 @@ type Spec struct {
 	Workdir      string   // "": where run was started; "trial": each in its own
 	Link         []string // linked into the trial's directory with workdir: trial
 
-	Patterns    []string // report.patterns
-	TensorBoard string   // report.tensorboard
-	Keep        int      // keep.checkpoints; 0: all
-	LogLimit    int64    // bytes of output kept per trial
-	MinFree     int64    // bytes of disk below which nothing new starts
-	WandB       string   // wandb: auto, shim, off
-	Hooks       map[string]string
-	Executor    string   // local, slurm
-	Unbuilt     []string // keys of the file whose part this version does not run, with their place
+	Patterns    []string            // report.patterns
+	TensorBoard string              // report.tensorboard
+	Keep        int                 // keep.checkpoints; 0: all
+	LogLimit    int64               // bytes of output kept per trial
+	MinFree     int64               // bytes of disk below which nothing new starts
+	WandB       string              // wandb: auto, shim, off
+	Hooks       map[string][]string // event (new_best, trial_failed, done) → argv
+	Executor    string              // local, slurm
+	Unbuilt     []string            // keys of the file whose part this version does not run, with their place
 }
 
 // An EnvVar is one variable of `env:`.

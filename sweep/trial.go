@@ -78,7 +78,9 @@ type Exit struct {
 	StartedAt  int64   // Unix microseconds
 	EndedAt    int64   // Unix microseconds
 	CPUSeconds float64 // user and system time of the whole tree
-	MaxRSSMB   float64 // peak resident memory of the largest process, MiB
+	MaxRSSMB   float64 // peak resident memory, MiB: of the largest process, and of the tree where a limit had it watched
+	GPUSeconds float64 `json:",omitempty"` // GPUs (or the share of one) × seconds of the attempt
+	GPUMemMB   float64 `json:",omitempty"` // peak of GPU memory seen in use, MiB; 0: not known
 }
 
 // A Trial is one execution of a point to its end. It holds what decisions need;

@@ -32,11 +32,24 @@ type jobMaker struct {
 }
 
 // baseEnv is the environment of every trial: ours, then what spec.md promises
-// unless it is set.
+// unless it is set. What trials get by themselves, or from the file's `env:`, is
+// left out: of two values of one name C programs see the first, shells the last.
 func baseEnv(spec *sweep.Spec, n int) []string {
-	env := os.Environ()
+	own := map[string]bool{}
+	for _, name := range trialVars {
+		own[name] = true
+	}
+	for _, e := range spec.Env {
+		own[e.Name] = true
+	}
+	var env []string
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); !own[name] {
+			env = append(env, kv)
+		}
+	}
 	unless := func(name, value string) {
-		if _, ok := os.LookupEnv(name); !ok {
+		if _, ok := os.LookupEnv(name); !ok && !own[name] {
 			env = append(env, name+"="+value)
 		}
 	}
@@ -48,6 +61,10 @@ func baseEnv(spec *sweep.Spec, n int) []string {
 	unless("PYTHONUNBUFFERED", "1")
 	return env
 }
+
+// trialVars are the variables that each trial gets its own value of.
+var trialVars = []string{"TRAWL_SWEEP", "TRAWL_TRIAL", "TRAWL_ATTEMPT", "TRAWL_SEED", "TRAWL_TRIAL_DIR", "TRAWL_CHECKPOINT_DIR",
+	"TRAWL_PARAMS", "TRAWL_METRICS", "TRAWL_TOKEN"}
 
 func interpreter() string {
 	if _, err := exec.LookPath("python"); err != nil {
@@ -151,7 +168,7 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 		"TRAWL_PARAMS="+filepath.Join(dir, "params.json"),
 		"TRAWL_METRICS="+filepath.Join(dir, "metrics.jsonl"),
 	)
-	if _, ok := os.LookupEnv("MASTER_PORT"); !ok {
+	if _, ok := os.LookupEnv("MASTER_PORT"); !ok && !slices.ContainsFunc(m.spec.Env, func(e sweep.EnvVar) bool { return e.Name == "MASTER_PORT" }) {
 		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
 	}
 	env = append(env, python...)

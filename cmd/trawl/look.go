@@ -110,7 +110,9 @@ type statusJSON struct {
 	Now   []results.TrialRow `json:"running_trials"`
 	Next  string             `json:"next"`
 
-	Interrupted []string `json:"interrupted"` // other sweeps; only without a name
+	Waits       string   `json:"waits,omitempty"`     // what a sweep waits for of which nothing runs
+	NotTaken    []string `json:"not_taken,omitempty"` // GPUs that others use
+	Interrupted []string `json:"interrupted"`         // other sweeps; only without a name
 }
 
 func (a *app) sweepStatus(ctx context.Context, name string) error {
@@ -143,6 +145,15 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 	}
 	s.Next = nextCommand(s)
 	s.Interrupted = []string{}
+	if s.State != "finished" {
+		if s.Waits, err = a.waits(ctx, r, s); err != nil {
+			return err
+		}
+		quiet := *a
+		quiet.stderr = discard{}
+		fits, _ := quiet.fit(ctx, spec, 0) // what the machine lacks is said by run
+		s.NotTaken = fits.foreign()
+	}
 	if name == "" {
 		all, err := r.Sweeps(ctx)
 		if err != nil {
@@ -159,6 +170,25 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 	}
 	a.printStatus(s, spec)
 	return nil
+}
+
+// waits is what a sweep that is owned but idle says that it waits for.
+func (a *app) waits(ctx context.Context, r *results.Reader, s statusJSON) (string, error) {
+	if s.Owner == "" || len(s.Now) > 0 {
+		return "", nil
+	}
+	rows, err := r.Query(ctx, "select json_extract(data, '$.what'), json_extract(data, '$.text') from events where sweep = ? order by seq desc limit 1", s.Name)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	text := ""
+	for rows.Next() {
+		if row := rows.Row(); row[0] == "waiting" {
+			text = fmt.Sprint(row[1])
+		}
+	}
+	return text, rows.Err()
 }
 
 func nextCommand(s statusJSON) string {
@@ -220,6 +250,12 @@ func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
 			line += "  for " + seconds(a.now().Sub(*t.BegunAt).Seconds())
 		}
 		fmt.Fprintln(w, plain(line))
+	}
+	if s.Waits != "" {
+		fmt.Fprintf(w, "waiting  %s\n", plain(s.Waits))
+	}
+	for _, line := range s.NotTaken {
+		fmt.Fprintf(w, "         %s\n", line)
 	}
 	fmt.Fprintf(w, "next     %s\n", s.Next)
 	if n := len(s.Interrupted); n > 0 {

@@ -147,6 +147,7 @@ type planned struct {
 	Last       []map[string]any `json:"last"`
 	Estimate   *estimate        `json:"estimate"`
 	Warnings   []problemJSON    `json:"warnings"`
+	Notes      []string         `json:"notes,omitempty"` // GPUs that are not taken
 }
 
 type plannedParam struct {
@@ -166,8 +167,12 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return a.planProblems(err)
 	}
 	spec := f.Spec
-	n, why := slots(spec, o.jobs)
-	p := planned{Method: spec.Method, Resolved: spec.Sampler, Parallel: n, First: []map[string]any{}, Last: []map[string]any{},
+	fits, err := load.fit(ctx, spec, o.jobs)
+	if err != nil { // another machine may have it
+		fits.why = "nothing: " + err.Error()
+	}
+	n := fits.n
+	p := planned{Method: spec.Method, Resolved: spec.Sampler, Parallel: n, Notes: fits.foreign(), First: []map[string]any{}, Last: []map[string]any{},
 		Warnings: problemsJSON(f.Warnings)}
 	if smp, err := sampler.New(spec.Sampler, plan(spec)); err == nil && smp.Looks() {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
@@ -184,13 +189,13 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
-	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, n); err != nil {
+	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, max(1, n)); err != nil {
 		return err
 	}
 	if a.json {
 		return a.printJSON(p)
 	}
-	return a.printPlan(p, f, why)
+	return a.printPlan(p, f, fits.why)
 }
 
 // planProblems prints the problems of a file as JSON where that was asked for.
@@ -294,6 +299,9 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintln(w, "trials      no end; Ctrl-C, -n or budget")
 	}
 	fmt.Fprintf(w, "parallel    %s\n", why)
+	for _, line := range p.Notes {
+		fmt.Fprintf(w, "            %s\n", line)
+	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
 	for _, q := range spec.Space.Params {

@@ -185,15 +185,18 @@ func (s *sweeping) writeFile(f *configs.File) error {
 // drive runs the sweep with signals, requests of other terminals and a display,
 // and ends with the ranking.
 func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
+	var err error
+	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
+		return err
+	}
 	controls := make(chan loop.Control)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n, why := slots(s.spec, jobs)
-	show := newProgress(s.a, s.spec, n, quiet)
+	show := newProgress(s.a, s.spec, s.fits.n, quiet)
 	term := s.signals(ctx, controls, show.tell)
 	answered := s.requests(ctx, controls)
-	show.begin(s, why)
-	sum, err := s.run(ctx, jobs, controls, show.news)
+	show.begin(s, s.fits.why)
+	sum, err := s.run(ctx, controls, show.news)
 	cancel()
 	<-answered
 	show.end()

@@ -196,7 +196,7 @@ func lookPath(ts *testscript.TestScript, name string) string {
 // accessor for all of it.
 func scriptEnv(ts *testscript.TestScript) []string {
 	out := []string{}
-	for _, k := range []string{"PATH", "HOME", "WORK", "TMPDIR", "GOMAXPROCS", "TZ", "TRAWL_SCRIPT", "TRAWL_DB", "NO_COLOR", "LOSS", "GORACE"} {
+	for _, k := range []string{"PATH", "HOME", "WORK", "TMPDIR", "GOMAXPROCS", "TZ", "TRAWL_SCRIPT", "TRAWL_DB", "NO_COLOR", "LOSS", "GORACE", "TRAWL_GPU_LOCKS", "CUDA_VISIBLE_DEVICES"} {
 		if v := ts.Getenv(k); v != "" {
 			out = append(out, k+"="+v)
 		}

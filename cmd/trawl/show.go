@@ -59,14 +59,15 @@ func newShowCmd(a *app) *cobra.Command {
 		Long: `Show prints one trial: N, best, last, or SWEEP/ and one of these.
 
 With --format args it prints the command line only, ready for a shell; with
---format yaml the values. The command line is computed from the sweep file and
+--format yaml the values; with --format diff what was not committed when it ran,
+for git apply. The command line is computed from the sweep file and
 the trial's values; the database does not hold it.
 
 Exit status: 0 · 1 error, or no such trial · 2 usage.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], format) },
 	}
-	cmd.Flags().StringVar(&format, "format", "", "`format`: args or yaml")
+	cmd.Flags().StringVar(&format, "format", "", "`format`: args, yaml or diff")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -95,9 +96,17 @@ func (a *app) show(ctx context.Context, which, format string) error {
 		return nil
 	case "yaml":
 		return a.showYAML(t)
-	case "":
+	case "", "diff":
 	default:
-		return usagef("--format %s: want args or yaml", format)
+		return usagef("--format %s: want args, yaml or diff", format)
+	}
+	doc, diff, err := r.Provenance(ctx, row.Name, t.ID)
+	if err != nil {
+		return err
+	}
+	if format == "diff" {
+		_, err := fmt.Fprint(a.stdout, diff)
+		return err
 	}
 	attempts, err := r.Attempts(ctx, row.Name, t.ID)
 	if err != nil {
@@ -112,11 +121,20 @@ func (a *app) show(ctx context.Context, which, format string) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series, "notes": said})
+		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series, "notes": said,
+			"provenance": rawOrNull(doc), "diff": diff})
 	}
 	a.printTrial(t, argv, attempts, series)
+	a.printProvenance(doc, diff)
 	a.printNotes(said)
 	return nil
+}
+
+func rawOrNull(doc string) json.RawMessage {
+	if doc == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(doc)
 }
 
 // commandOf is the command line of a trial's last attempt.
@@ -209,6 +227,13 @@ func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.A
 			fmt.Fprintf(w, ": %s", plain(x.Reason))
 		}
 		fmt.Fprintln(w)
+		if n := len(x.GPUs); n > 0 {
+			fmt.Fprintf(w, "GPU        %g of %s, %.3g GPU seconds", x.GPUShare, plain(strings.Join(x.GPUs, ", ")), x.GPUSeconds)
+			if x.GPUMemMB > 0 {
+				fmt.Fprintf(w, ", %.0f MiB at most", x.GPUMemMB)
+			}
+			fmt.Fprintln(w)
+		}
 	}
 	for _, m := range series {
 		fmt.Fprintf(w, "metric     %s = %s at step %d (%d reports, %s … %s)\n", plain(m.Name), floatText(m.Last), m.LastStep, m.N, floatText(m.Min), floatText(m.Max))

@@ -33,6 +33,7 @@ type sweeping struct {
 	db       *results.DB
 	store    *results.Store
 	first    []loop.Control // done before anything starts
+	fits     fitting
 }
 
 // revise says what an edited file may do to a sweep that exists.
@@ -230,38 +231,22 @@ func ignoreRuns(dir string) error {
 	return errors.Join(err, f.Close())
 }
 
-// slots is how many trials run at a time, and why.
-func slots(spec *sweep.Spec, jobs int) (int, string) {
-	if jobs > 0 {
-		return jobs, fmt.Sprintf("%d at a time: -j", jobs)
-	}
-	if spec.Parallel > 0 {
-		return spec.Parallel, fmt.Sprintf("%d at a time: parallel", spec.Parallel)
-	}
-	cores, per := usableCores(), spec.Resources.CPUs
-	if per <= 0 {
-		per = 1
-	}
-	n := max(1, int(float64(cores)/per))
-	return n, fmt.Sprintf("%d at a time: %d cores × %g", n, cores, per)
-}
-
 // usableCores is what affinity and cgroups leave: the runtime knows both.
 func usableCores() int { return runtime.GOMAXPROCS(0) }
 
 // backend returns the backend of the spec.
-func (s *sweeping) backend(n int) (runner.Backend, error) {
+func (s *sweeping) backend(d *local.Devices) (runner.Backend, error) {
+	n := s.fits.n
 	if s.spec.Trainer != nil {
 		o := s.a.trainer(s.baseDir)
 		o.Slots = n
 		return inproc.New(o), nil
 	}
-	return local.New(local.Options{RunsDir: s.runs, Slots: n, Patterns: s.spec.Patterns})
+	return local.New(local.Options{RunsDir: s.runs, Slots: n, Patterns: s.spec.Patterns, Devices: d})
 }
 
 // run runs the sweep until it ends, and returns how.
-func (s *sweeping) run(ctx context.Context, jobs int, controls <-chan loop.Control, watch func(loop.News)) (loop.Summary, error) {
-	n, _ := slots(s.spec, jobs)
+func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch func(loop.News)) (loop.Summary, error) {
 	smp, err := sampler.New(s.spec.Sampler, plan(s.spec))
 	if err != nil {
 		return loop.Summary{}, err
@@ -270,27 +255,45 @@ func (s *sweeping) run(ctx context.Context, jobs int, controls <-chan loop.Contr
 	if err != nil {
 		return loop.Summary{}, err
 	}
-	back, err := s.backend(n)
+	devices, err := s.fits.devices(s.spec)
 	if err != nil {
 		return loop.Summary{}, err
+	}
+	back, err := s.backend(devices)
+	if err != nil {
+		return loop.Summary{}, err
+	}
+	events, err := s.newHooks(ctx, back)
+	if err != nil {
+		return loop.Summary{}, errors.Join(err, back.Close())
+	}
+	defer events.close()
+	c := loop.Config{
+		Spec: s.spec, Revision: s.revision, Planner: loop.NewPlanner(s.spec, smp, s.revision),
+		Backend: back, Journal: s.store, Clock: clock{s.a}, Slots: s.fits.n, Need: s.fits.need,
+		Entries: s.store.Entries(ctx), Judge: early, Ticked: s.store.Ticked(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
+		Job: s.jobs(s.fits.n), Token: newToken, Host: host(), Boot: bootID(),
+		FreeDisk: func() (int64, error) { return freeDisk(s.runs) },
+		First:    s.first, Controls: controls, Watch: func(n loop.News) { events.news(n); watch(n) },
+	}
+	if devices != nil {
+		c.Devices = devices
+		defer devices.Close()
+	}
+	if err := s.journalProvenance(ctx); err != nil {
+		return loop.Summary{}, errors.Join(err, back.Close())
 	}
 	// What lives is small and what trials leave behind dies young: rarer
 	// collections cost some 20 MB and give short trials 4 % more of the processor.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	s.note("began", "running")
-	sum, err := loop.Run(ctx, loop.Config{
-		Spec: s.spec, Revision: s.revision, Planner: loop.NewPlanner(s.spec, smp, s.revision),
-		Backend: back, Journal: s.store, Clock: clock{s.a}, Slots: n,
-		Entries: s.store.Entries(ctx), Judge: early, Ticked: s.store.Ticked(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
-		Job: s.jobs(n), Token: newToken, Host: host(), Boot: bootID(),
-		FreeDisk: func() (int64, error) { return freeDisk(s.runs) },
-		First:    s.first, Controls: controls, Watch: watch,
-	})
+	sum, err := loop.Run(ctx, c)
 	if cerr := back.Close(); err == nil {
 		err = cerr
 	}
 	if !errors.Is(err, loop.ErrJournal) {
 		s.note("ended", sweepState(sum, err))
+		events.done(sum, sweepState(sum, err))
 	}
 	return sum, err
 }

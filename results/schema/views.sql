@@ -23,12 +23,13 @@ select a.sweep, a.trial, a.attempt, json_extract(e.data, '$.state') as state, co
   json_extract(j.data, '$.token') as token, json_extract(j.data, '$.host') as host, json_extract(j.data, '$.boot') as boot,
   json_extract(j.data, '$.dir') as dir, json_extract(j.data, '$.argv') as argv, json_extract(j.data, '$.slot') as slot,
   a.started_at, a.ended_at, a.exit_code, a.exit_signal, json_extract(e.data, '$.exit.Cause') as cause,
-  json_extract(e.data, '$.exit.Message') as message, a.cpu_seconds, a.max_rss_mb
+  json_extract(e.data, '$.exit.Message') as message, a.cpu_seconds, a.max_rss_mb, a.gpu_seconds, a.gpu_mem_mb,
+  json_extract(j.data, '$.gpus') as gpus, json_extract(j.data, '$.share') as gpu_share
 from t_attempts a join t_journal e on e.seq = a.end_seq left join t_journal j on j.seq = a.start_seq
 union all
 select t.sweep, t.id, t.attempts, 'running', '', '', t.reason, json_extract(j.data, '$.token'), json_extract(j.data, '$.host'),
   json_extract(j.data, '$.boot'), json_extract(j.data, '$.dir'), json_extract(j.data, '$.argv'), json_extract(j.data, '$.slot'),
-  j.at, null, null, null, '', '', null, null
+  j.at, null, null, null, '', '', null, null, null, null, json_extract(j.data, '$.gpus'), json_extract(j.data, '$.share')
 from t_trials t indexed by t_trials_active join t_journal j on j.seq = t.start_seq where t.active = 1 and t.state = 'running';
 
 -- Trials with what their attempts say; those with one attempt, nearly all,
@@ -41,21 +42,26 @@ select t.*, a.exit_code, a.exit_signal,
     else (select total(b.cpu_seconds) from t_attempts b where b.sweep = t.sweep and b.trial = t.id) end as cpu_seconds,
   case when t.attempts < 2 then coalesce(a.max_rss_mb, 0.0)
     else (select coalesce(max(b.max_rss_mb), 0.0) from t_attempts b where b.sweep = t.sweep and b.trial = t.id) end as max_rss_mb,
+  case when t.attempts < 2 then a.gpu_seconds
+    else (select sum(b.gpu_seconds) from t_attempts b where b.sweep = t.sweep and b.trial = t.id) end as gpu_seconds,
+  case when t.attempts < 2 then a.gpu_mem_mb
+    else (select max(b.gpu_mem_mb) from t_attempts b where b.sweep = t.sweep and b.trial = t.id) end as gpu_mem_mb,
   case when t.attempts = 1 and a.attempt = 1 then a.started_at
     else coalesce((select b.started_at from t_attempts b where b.sweep = t.sweep and b.trial = t.id order by b.attempt limit 1),
       (select j.at from t_journal j where j.seq = t.start_seq)) end as started_at,
   coalesce(a.started_at, (select j.at from t_journal j where j.seq = t.start_seq)) as begun_at,
-  (select json_extract(j.data, '$.dir') from t_journal j where j.seq = t.start_seq) as dir
+  (select json_extract(j.data, '$.dir') from t_journal j where j.seq = t.start_seq) as dir,
+  (select c.code from t_code c where c.sweep = t.sweep and c.what = 'run' and c.seq < t.start_seq order by c.seq desc limit 1) as code
 from t_trials t left join t_attempts a on a.sweep = t.sweep and a.trial = t.id and a.attempt = t.attempts;
 
 create view trials as
 select s.name as sweep, t.id, t.state, nullif(t.class, '') as class, t.objective,
   case t.kind when 0 then 'finite' when 1 then 'nan' when 2 then 'inf' when 3 then '-inf' end as kind,
-  t.step, t.params, t.attempts, t.seconds, t.cpu_seconds, t.max_rss_mb, cast(null as real) as gpu_seconds,
+  t.step, t.params, t.attempts, t.seconds, t.cpu_seconds, t.max_rss_mb, t.gpu_seconds, t.gpu_mem_mb,
   strftime('%Y-%m-%dT%H:%M:%fZ', t.started_at / 1e6, 'unixepoch') as started_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', t.ended_at / 1e6, 'unixepoch') as ended_at,
   nullif(t.reason, '') as reason, t.point, t.repeat, t.seed, t.revision,
-  t.exit_code as code, t.exit_signal as signal, nullif(t.dir, '') as directory
+  nullif(t.code, '') as code, t.exit_code, t.exit_signal as signal, nullif(t.dir, '') as directory
 from t_sweeps s join t_history t on t.sweep = s.id;
 
 create view params as
@@ -75,7 +81,7 @@ from t_sweeps s join t_metrics m on m.sweep = s.id join t_columns c on c.id = m.
 create view attempts as
 select s.name as sweep, a.trial, a.attempt, a.state, nullif(a.class, '') as class, nullif(a.requeue, '') as requeue,
   nullif(a.reason, '') as reason, a.host, a.slot, a.exit_code as code, a.exit_signal as signal, nullif(a.cause, '') as cause,
-  nullif(a.message, '') as message, (a.ended_at - a.started_at) / 1e6 as seconds, a.cpu_seconds, a.max_rss_mb,
+  nullif(a.message, '') as message, (a.ended_at - a.started_at) / 1e6 as seconds, a.cpu_seconds, a.max_rss_mb, a.gpu_seconds, a.gpu_mem_mb, a.gpus, a.gpu_share,
   strftime('%Y-%m-%dT%H:%M:%fZ', a.started_at / 1e6, 'unixepoch') as started_at,
   strftime('%Y-%m-%dT%H:%M:%fZ', a.ended_at / 1e6, 'unixepoch') as ended_at,
   nullif(a.argv, '') as argv, a.dir as directory, a.token, a.boot

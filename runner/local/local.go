@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -59,6 +60,7 @@ type Options struct {
 	Slots    int      // trials at a time, at least 1
 	Exe      []string // starts a supervisor, with the slot's directory appended; nil: this program with __supervise
 	Patterns []string // report.patterns
+	Devices  *Devices // that the jobs' grants are of; nil: none
 }
 
 // A Backend is the local machine. See runner.Backend for its laws.
@@ -70,7 +72,8 @@ type Backend struct {
 	wg      sync.WaitGroup
 
 	dirs     dirs
-	spawning sync.Mutex // a child that has not become a supervisor yet is no orphan
+	spawning sync.Mutex   // a child that has not become a supervisor yet is no orphan
+	aside    map[int]bool // processes, and leaders of sessions, that are no trial's; guarded by spawning
 
 	mu     sync.Mutex // slots end on their own goroutines, the loop asks on its
 	slots  []*slot
@@ -150,6 +153,7 @@ func (s *slot) launch(job runner.Job) {
 	s.b.mu.Unlock()
 	if err != nil {
 		now := time.Now().UnixMicro()
+		job.Grant.Release()
 		s.b.drop(s)
 		s.b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
 		return
@@ -168,7 +172,10 @@ type stopAsked struct {
 func (b *Backend) order(job runner.Job) *order {
 	o := &order{name: job.Name, token: job.Token, boot: b.boot, argv: job.Argv, dir: job.Dir, trialDir: job.TrialDir,
 		env:     append(job.Env[:len(job.Env):len(job.Env)], "TRAWL_TOKEN="+job.Token),
-		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit}
+		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit, memory: job.Memory}
+	if job.Grant != nil {
+		o.held = job.Grant.Held
+	}
 	if o.logLimit <= 0 {
 		o.logLimit = defaultLogLimit
 	}
@@ -240,6 +247,21 @@ func (b *Backend) Settled(name string) {
 	}
 }
 
+// Aside starts a command of trawl's own, which leads its own session. What the
+// backend does to processes that trials left behind spares it and all it starts.
+func (b *Backend) Aside(cmd *exec.Cmd) error {
+	b.spawning.Lock()
+	defer b.spawning.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if b.aside == nil {
+		b.aside = map[int]bool{}
+	}
+	b.aside[cmd.Process.Pid] = true
+	return nil
+}
+
 // emit sends an update, unless the backend is closed.
 func (b *Backend) emit(u runner.Update) {
 	select {
@@ -288,6 +310,11 @@ func (b *Backend) Close() error {
 		s.close()
 	}
 	b.wg.Wait()
+	for _, s := range slots {
+		if s.job != nil { // its supervisor holds on
+			s.job.job.Grant.Release()
+		}
+	}
 	b.dirs.close()
 	close(b.updates)
 	return nil
@@ -388,5 +415,20 @@ func (b *Backend) hunt(token string) {
 func (b *Backend) finish(f *followed, x sweep.Exit) {
 	f.order.Lock()
 	defer f.order.Unlock()
+	b.release(f, &x)
 	b.emit(f.last(x, nil))
+}
+
+// release gives back what a job that has ended had been granted, and notes what
+// it used of it.
+func (b *Backend) release(f *followed, x *sweep.Exit) {
+	if g := f.job.Grant; g != nil {
+		if g.PeakMB != nil {
+			x.GPUMemMB = g.PeakMB()
+		}
+		g.Release()
+	}
+	if b.o.Devices != nil {
+		x.GPUMemMB = max(x.GPUMemMB, b.o.Devices.peak(f.job.Token))
+	}
 }

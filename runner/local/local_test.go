@@ -131,6 +131,14 @@ func TestOutcomes(t *testing.T) {
 		{"ignores SIGTERM", "trap '' TERM; echo '{\"loss\":2}'; while :; do sleep 1; done",
 			func(j *runner.Job) { j.Timeout, j.Grace = 300*time.Millisecond, 50*time.Millisecond },
 			func(x *sweep.Exit) bool { return x.Cause == sweep.StopTimeout && x.Signal == int(syscall.SIGKILL) }, "2"},
+		{"too much memory", "echo '{\"loss\":9}'; dd if=/dev/zero bs=150M count=1 2>/dev/null | sleep 300",
+			func(j *runner.Job) { j.Memory = 60 << 20 },
+			func(x *sweep.Exit) bool {
+				return x.Class == sweep.ClassOOM && strings.Contains(x.Message, "resources.memory allows") && x.MaxRSSMB > 60 && x.Cause == ""
+			}, "9"},
+		{"enough memory", "dd if=/dev/zero bs=50M count=1 2>/dev/null | (sleep 0.3; cat >/dev/null)",
+			func(j *runner.Job) { j.Memory = 120 << 20 },
+			func(x *sweep.Exit) bool { return x.Code == 0 && x.Class == "" && x.MaxRSSMB > 40 }, ""},
 		{"progress bars", `printf 'a\rb\r{"loss":3}\r{"loss":4}\r\n'`, nil, func(x *sweep.Exit) bool { return x.Code == 0 }, "4"},
 		{"no newline", `printf '{"loss":5}'`, nil, func(x *sweep.Exit) bool { return x.Code == 0 }, "5"},
 		{"not a number", `echo '{"loss":NaN}'`, nil, func(x *sweep.Exit) bool { return x.Code == 0 }, "NaN"},

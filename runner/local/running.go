@@ -32,6 +32,12 @@ type running struct {
 	grown    time.Time
 	read     int64 // what trawl has read of the output
 	deadline time.Time
+	locks    []int // held until nothing of the trial is left
+
+	cage  *cage // bounds its memory; nil: nothing does, or weigh is when to look
+	weigh time.Time
+	peak  float64 // MiB that its tree was seen with
+	oom   string  // why it is ended
 }
 
 // waited is what the kernel says of a process that ended.
@@ -51,13 +57,17 @@ func (w *waited) wait(pid int) {
 func (s *supervisor) begin(body []byte) {
 	o, err := decodeOrder(body)
 	if err != nil || s.job != nil {
+		closeAll(s.came)
+		s.came = nil
 		return // trawl and its supervisor are one binary: this cannot come
 	}
 	now := time.Now()
-	s.job = &running{order: o, ends: -1, began: now, looked: now, grown: now}
+	s.job = &running{order: o, ends: -1, began: now, looked: now, grown: now, locks: s.came}
+	s.came = nil
 	if o.timeout > 0 {
 		s.job.deadline = now.Add(o.timeout)
 	}
+	s.countKills(now)
 	ticks := bootTicks() // nothing of the trial is older
 	if err := s.exec(); err != nil {
 		s.settle(sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error()})
@@ -78,9 +88,14 @@ func (s *supervisor) exec() (err error) {
 	if err != nil {
 		return err
 	}
-	j.pid, err = syscall.ForkExec(exe, j.argv, &syscall.ProcAttr{
-		Dir: j.dir, Env: j.env, Files: []uintptr{s.null.Fd(), j.log.Fd(), j.log.Fd()}, Sys: trialAttr(&j.ends),
-	})
+	start := &syscall.ProcAttr{Dir: j.dir, Env: j.env, Files: []uintptr{s.null.Fd(), j.log.Fd(), j.log.Fd()}, Sys: trialAttr(&j.ends)}
+	s.confine(j, start.Sys)
+	j.pid, err = syscall.ForkExec(exe, j.argv, start)
+	if err != nil && j.cage != nil { // the group may be why: it is ours to make, but not to enter
+		j.cage.end()
+		j.cage, start.Sys = nil, trialAttr(&j.ends)
+		j.pid, err = syscall.ForkExec(exe, j.argv, start)
+	}
 	if err != nil {
 		if _, serr := os.Stat(j.dir); serr != nil {
 			return fmt.Errorf("working directory: %w", serr)
@@ -160,6 +175,7 @@ func (s *supervisor) over() {
 	if w.status.Signaled() {
 		x.Code, x.Signal = -1, int(w.status.Signal())
 	}
+	s.blameMemory(j, &x)
 	s.settle(x)
 }
 
@@ -174,6 +190,7 @@ func (s *supervisor) settle(x sweep.Exit) {
 	if j.log != nil {
 		j.log.Close()
 	}
+	closeAll(j.locks) // before trawl hears of it, and may want them for the next
 	s.job = nil
 	s.write(r, output)
 }
@@ -253,6 +270,10 @@ func (s *supervisor) nextLook() time.Duration {
 	}
 	at(j.deadline)
 	at(j.kill)
+	if j.memory > 0 && j.cage == nil {
+		at(j.weigh)
+		d = min(d, memoryLook)
+	}
 	if j.stall > 0 {
 		d = min(d, max(j.stall/10, time.Millisecond))
 	}
@@ -285,6 +306,8 @@ func (s *supervisor) look(now time.Time) {
 	if !j.asked && j.stall > 0 && now.Sub(j.grown) >= j.stall {
 		s.stop(sweep.StopStall, false)
 	}
+	s.countKills(now)
+	s.watchMemory(now)
 	if j.asked && !now.Before(j.kill) {
 		for _, p := range descendants(os.Getpid()) {
 			_ = syscall.Kill(p, syscall.SIGKILL)

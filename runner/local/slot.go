@@ -116,7 +116,7 @@ func (s *slot) start(o *order) error {
 	s.b.mu.Unlock()
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.conn != nil && send(s.conn, msgStart, o.encode()) == nil {
+	if s.conn != nil && sendStart(s.conn, o) == nil {
 		s.given = o.token
 		return nil
 	}
@@ -124,7 +124,7 @@ func (s *slot) start(o *order) error {
 	if err := s.spawn(); err != nil {
 		return err
 	}
-	if err := send(s.conn, msgStart, o.encode()); err != nil {
+	if err := sendStart(s.conn, o); err != nil {
 		return err
 	}
 	s.given = o.token
@@ -213,6 +213,7 @@ func (s *slot) exited(rec record, output []byte) {
 	s.b.mu.Unlock()
 	f.order.Lock()
 	defer f.order.Unlock()
+	s.b.release(f, &rec.Exit)
 	u := f.last(rec.Exit, output)
 	s.b.drop(s)
 	s.b.emit(u)
@@ -278,6 +279,7 @@ func (s *slot) lost(token string) {
 	now := time.Now().UnixMicro()
 	f.order.Lock()
 	defer f.order.Unlock()
+	s.b.release(f, &sweep.Exit{})
 	u := f.last(sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now}, nil)
 	s.b.drop(s)
 	s.b.emit(u)
@@ -300,7 +302,7 @@ func reapOrphans(b *Backend) {
 		left := 0
 		for _, p := range children(os.Getpid()) {
 			st, ok := readStat(p)
-			if ours[p] || !ok || !orphan(p, st) {
+			if ours[p] || !ok || b.aside[p] || b.aside[st.session] || !orphan(p, st) {
 				continue
 			}
 			left++
@@ -331,6 +333,7 @@ func (s *slot) stop(name string, why sweep.Stop, hard bool) {
 		s.job, s.busy = nil, false
 		s.unsettled++
 		s.b.mu.Unlock()
+		f.job.Grant.Release()
 		now := time.Now().UnixMicro()
 		s.b.emit(runner.Update{Name: f.job.Name, Exit: &sweep.Exit{Code: -1, Cause: why, StartedAt: now, EndedAt: now}})
 		return

@@ -37,16 +37,21 @@ const killPatience = 10 * time.Second
 // started it ends.
 type supervisor struct {
 	dir    string
+	home   string // dir, absolute
 	ring   *os.File
 	seq    uint64
 	conn   int    // the socket to trawl; -1: no trawl
 	in     []byte // the part of a message that has come
+	came   []int  // descriptors that the next job's start will claim
 	listen int
 	bell   [2]int // a pipe that tells the end of a trial where no pidfd does
 	job    *running
 	late   bool              // a job ended while no trawl was there
 	path   map[string]string // argv[0] → where it was found, for one PATH
 	null   *os.File
+
+	kills   int64 // of the kernel for want of memory, as of counted
+	counted time.Time
 }
 
 // Supervise is the main function of `trawl __supervise DIR`: the owner of one
@@ -77,6 +82,10 @@ func (s *supervisor) open() error {
 		return err
 	}
 	var err error
+	if s.home, err = os.Getwd(); err != nil {
+		return err
+	}
+	s.countKills(time.Now())
 	if s.ring, err = openRing("ring"); err != nil {
 		return err
 	}
@@ -132,6 +141,14 @@ func (s *supervisor) part() {
 	if s.conn >= 0 {
 		unix.Close(s.conn)
 		s.conn = -1
+	}
+	closeAll(s.came) // of a start that never came
+	s.came = nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
 	}
 }
 
@@ -199,13 +216,17 @@ func (s *supervisor) accept() {
 // hear reads what trawl has sent and does what the whole messages in it say.
 func (s *supervisor) hear() {
 	var buf [1 << 14]byte
-	n, err := unix.Read(s.conn, buf[:])
+	var rights [1 << 9]byte
+	n, k, _, _, err := unix.Recvmsg(s.conn, buf[:], rights[:], recvCloexec)
 	if err == unix.EINTR || err == unix.EAGAIN {
 		return
 	}
 	if err != nil || n <= 0 {
 		s.part()
 		return
+	}
+	if k > 0 {
+		s.came = append(s.came, descriptors(rights[:k])...)
 	}
 	s.in = append(s.in, buf[:n]...)
 	for len(s.in) >= 5 {
@@ -221,6 +242,23 @@ func (s *supervisor) hear() {
 		s.in = s.in[5+size:]
 		s.obey(kind, body)
 	}
+}
+
+// descriptors are those that came with a message.
+func descriptors(rights []byte) (fds []int) {
+	ms, err := unix.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil
+	}
+	for i := range ms {
+		if got, err := unix.ParseUnixRights(&ms[i]); err == nil {
+			fds = append(fds, got...)
+		}
+	}
+	for _, fd := range fds {
+		syscall.CloseOnExec(fd)
+	}
+	return fds
 }
 
 // obey does what one message says. It keeps nothing of body.

@@ -163,6 +163,9 @@ func dirSocket(dir *os.File) string {
 	return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/sock"
 }
 
+// recvCloexec keeps descriptors that are received from the trials.
+const recvCloexec = unix.MSG_CMSG_CLOEXEC
+
 const sockCloexec = syscall.SOCK_CLOEXEC
 
 // orphan reports whether a child of this process was left to it by a
@@ -181,4 +184,23 @@ func bootTicks() uint64 {
 		return 0
 	}
 	return uint64(ts.Nano() / 1e7)
+}
+
+// helperAttr is how a program that serves this process alone starts: in its own
+// group, and dead when the thread that started it ends.
+func helperAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// lockRange takes a lock on n bytes that belongs to the open file, as flock's
+// do, not to the process. It does not wait: EAGAIN or EACCES say that another
+// open file has a part of them.
+func lockRange(f *os.File, from, n int64) error {
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: from, Len: n})
+}
+
+// lockedRange reports whether another open file has a lock on any of n bytes.
+func lockedRange(f *os.File, from, n int64) bool {
+	l := unix.Flock_t{Type: unix.F_WRLCK, Start: from, Len: n}
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &l) == nil && l.Type != unix.F_UNLCK
 }

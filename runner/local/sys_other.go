@@ -3,6 +3,7 @@
 package local
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,8 +24,9 @@ func descendants(int) []int { return nil }
 func children(int) []int { return nil }
 
 type stat struct {
-	state byte
-	born  uint64
+	state   byte
+	session int
+	born    uint64
 }
 
 func readStat(pid int) (stat, bool) { return stat{}, syscall.Kill(pid, 0) == nil }
@@ -49,8 +51,19 @@ func bootID() string { return "" }
 
 func dirSocket(dir *os.File) string { return filepath.Join(dir.Name(), "sock") }
 
+// recvCloexec keeps descriptors that are received from the trials.
+const recvCloexec = 0
+
 const sockCloexec = 0
 
 func orphan(int, stat) bool { return false }
 
 func bootTicks() uint64 { return 0 }
+
+func helperAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func lockRange(*os.File, int64, int64) error {
+	return errors.New("GPUs are handed out on Linux only")
+}
+
+func lockedRange(*os.File, int64, int64) bool { return false }

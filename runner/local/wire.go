@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/trawl-sweep/trawl/sweep"
@@ -13,6 +16,7 @@ import (
 // The messages between trawl and a supervisor: a kind, a length, a body.
 const (
 	msgHello byte = 'h' // supervisor → trawl: the job that runs, "" if none
+	msgHold  byte = 'l' // trawl → supervisor: descriptors to hold during the next job
 	msgStart byte = 's' // trawl → supervisor
 	msgStop  byte = 'k' // trawl → supervisor
 	msgRead  byte = 'r' // trawl → supervisor: how far the output was read
@@ -31,12 +35,14 @@ type order struct {
 	signal            int
 	grace             time.Duration
 	logLimit          int64
+	memory            int64
+	held              []*os.File // go beside it, as descriptors
 }
 
 func (o *order) encode() []byte {
 	w := wire{b: make([]byte, 0, 4096)}
 	w.str(o.name).str(o.token).str(o.boot).strs(o.argv).str(o.dir).strs(o.env).str(o.trialDir)
-	w.int(int64(o.timeout)).int(int64(o.stall)).int(int64(o.signal)).int(int64(o.grace)).int(o.logLimit)
+	w.int(int64(o.timeout)).int(int64(o.stall)).int(int64(o.signal)).int(int64(o.grace)).int(o.logLimit).int(o.memory)
 	return w.b
 }
 
@@ -45,7 +51,7 @@ func decodeOrder(b []byte) (*order, error) {
 	o := &order{name: w.getStr(), token: w.getStr(), boot: w.getStr(), argv: w.getStrs(), dir: w.getStr(),
 		env: w.getStrs(), trialDir: w.getStr()}
 	o.timeout, o.stall = time.Duration(w.getInt()), time.Duration(w.getInt())
-	o.signal, o.grace, o.logLimit = int(w.getInt()), time.Duration(w.getInt()), w.getInt()
+	o.signal, o.grace, o.logLimit, o.memory = int(w.getInt()), time.Duration(w.getInt()), w.getInt(), w.getInt()
 	if w.bad || len(o.argv) == 0 {
 		return nil, fmt.Errorf("a damaged order")
 	}
@@ -69,6 +75,24 @@ func send(w io.Writer, kind byte, body []byte) error {
 	binary.LittleEndian.PutUint32(b[1:], uint32(len(body)))
 	_, err := w.Write(append(b, body...))
 	return err
+}
+
+// sendStart sends an order, behind the descriptors that go with it.
+func sendStart(c net.Conn, o *order) error {
+	if len(o.held) > 0 {
+		fds := make([]int, len(o.held))
+		for i, f := range o.held {
+			fds[i] = int(f.Fd())
+		}
+		u, ok := c.(*net.UnixConn)
+		if !ok {
+			return fmt.Errorf("a connection that carries no descriptors: %T", c)
+		}
+		if _, _, err := u.WriteMsgUnix([]byte{msgHold, 0, 0, 0, 0}, syscall.UnixRights(fds...), nil); err != nil {
+			return err
+		}
+	}
+	return send(c, msgStart, o.encode())
 }
 
 // receive reads one message.

@@ -35,6 +35,12 @@ type Config struct {
 	Clock    runner.Clock
 	Slots    int // trials at a time, at least 1
 
+	// Devices hands out what trials share with others; nil: there is nothing to
+	// ask for. Need is what a trial asks for: the spec's resources with the
+	// machine's defaults.
+	Devices runner.Slots
+	Need    sweep.Resources
+
 	// Entries is the journal so far, in order. Its Proposed events come without
 	// their Point; Params is read with Spec.Space.
 	Entries iter.Seq2[sweep.Entry, error]
@@ -129,6 +135,9 @@ type live struct {
 	params string
 	name   string                   // of the running job
 	series map[string]*sweep.Series // of the objectives
+	oom    bool                     // an attempt ran out of memory
+	grant  *runner.Grant            // of the attempt that starts
+	share  float64                  // of GPUs, of the attempt that runs
 }
 
 // Loop is the state of Run.
@@ -161,6 +170,9 @@ type loop struct {
 	diskAt    time.Time
 	lowDisk   bool
 	lowReason string
+	starved   bool    // what the next trial needs is not to be had now
+	said      string  // why, as it was last noted
+	peak      float64 // MiB: most resident memory of a trial so far
 }
 
 // ended is what a watcher is told once an end is synced.
@@ -231,8 +243,11 @@ func (l *loop) run(ctx context.Context) error {
 		}
 		var poll <-chan time.Time
 		stopPoll := func() {}
-		if l.lowDisk {
+		switch {
+		case l.lowDisk:
 			poll, stopPoll = l.Clock.After(time.Second)
+		case l.starved:
+			poll, stopPoll = l.Clock.After(starvedPoll)
 		}
 		err := l.step(ctx, done, wall, poll)
 		stopPoll()
@@ -376,29 +391,41 @@ func (l *loop) fill(ctx context.Context) error {
 	}
 	var events []sweep.Event
 	var start []*live
+	l.starved = false
 	for free > 0 && len(l.queue) > 0 {
 		v := l.live[l.queue[0]]
-		l.queue = l.queue[1:]
-		if v == nil || v.trial.State != sweep.Queued {
-			continue
+		if v != nil && v.trial.State == sweep.Queued {
+			if v.grant = l.take(v.oom, len(start)); l.starved {
+				return l.start(ctx, events, start) // nobody overtakes it
+			}
+			start = append(start, v)
+			free--
 		}
-		start = append(start, v)
-		free--
+		l.queue = l.queue[1:]
 	}
 	if free > 0 && !l.noMore {
-		got, err := l.Planner.Next(free)
+		grants := l.takeAll(free, len(start))
+		if len(grants) == 0 {
+			return l.start(ctx, events, start)
+		}
+		got, err := l.Planner.Next(len(grants))
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		l.noMore = len(got) < free
-		for _, e := range got {
+		l.noMore = len(got) < len(grants)
+		for i, e := range got {
 			v := l.propose(e)
 			events = append(events, e)
 			if o := l.outcomes[e.PointID]; o != nil {
+				grants[i].Release()
 				l.reuse(v, o)
 				continue
 			}
+			v.grant = grants[i]
 			start = append(start, v)
+		}
+		for _, g := range grants[len(got):] {
+			g.Release()
 		}
 	}
 	return l.start(ctx, events, start)
@@ -431,6 +458,7 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
 			Dir: job.TrialDir, Slot: -1}
+		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
 			return err
 		}

@@ -194,6 +194,9 @@ func (l *loop) lost(v *live, e *sweep.Ended) {
 
 func (l *loop) retry(v *live, c sweep.Class) bool {
 	r := l.Spec.Retries
+	if c == sweep.ClassOOM && r.OOM != nil {
+		return v.trial.Failures < r.Max // it gets more than it had, whatever `on` says
+	}
 	if c == sweep.ClassLost || v.trial.Failures >= r.Max {
 		return false
 	}
@@ -217,6 +220,7 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 	}
 	seconds := float64(e.Exit.EndedAt-e.Exit.StartedAt) / 1e6
 	l.hours += seconds / 3600
+	l.spent(v, e)
 	if t.State == sweep.Queued {
 		l.queue = append(l.queue, t.ID)
 	} else {
@@ -229,6 +233,14 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 	l.tails[e] = ended{trial: t, params: v.params, tail: tail, seconds: seconds, release: release}
 	post.Events = append(post.Events, e)
 	l.Journal.Post(post)
+}
+
+// spent fills in what the attempt used of the machine's devices, and learns
+// what the next one of the trial needs.
+func (l *loop) spent(v *live, e *sweep.Ended) {
+	e.Exit.GPUSeconds = v.share * max(0, float64(e.Exit.EndedAt-e.Exit.StartedAt)/1e6)
+	v.oom, v.share, v.grant = v.oom || e.Class == sweep.ClassOOM, 0, nil
+	l.peak = max(l.peak, e.Exit.MaxRSSMB)
 }
 
 // ack takes what was synced: only now a trial has ended.
@@ -402,9 +414,10 @@ func (l *loop) foldOne(event sweep.Event) error {
 	}
 	v.trial = t
 	if e, ok := event.(*sweep.Started); ok {
-		v.name = JobName(e.Trial, e.Attempt)
+		v.name, v.share = JobName(e.Trial, e.Attempt), e.Share
 	}
 	if e, ok := event.(*sweep.Ended); ok {
+		v.oom, l.peak = v.oom || e.Class == sweep.ClassOOM, max(l.peak, e.Exit.MaxRSSMB)
 		l.hours += float64(e.Exit.EndedAt-e.Exit.StartedAt) / 3.6e9
 		if e.State.Settled() {
 			l.count(e.State, 1)
