@@ -601,5 +601,8 @@ func (p *Planner) tellOf(id sweep.PointID) {
 }
 
 // Looks reports whether what comes next depends on results: the sampler looks
-// at them, or the repeats are a race.
-func (p *Planner) Looks() bool { return p.sampler.Looks() || p.race != nil }
+// at them, the repeats are a race, or a point of which one was pruned gets no
+// more of them.
+func (p *Planner) Looks() bool {
+	return p.sampler.Looks() || p.race != nil || p.spec.EarlyTerminate != nil && p.spec.Repeats.N() > 1
+}
