@@ -467,3 +467,28 @@ func BenchmarkLaunch(b *testing.B) {
 		sem <- struct{}{}
 	})
 }
+
+// TestNextAttemptReadsItsOwnOutput: the poller may come while the output of the
+// attempt before is still in place.
+func TestNextAttemptReadsItsOwnOutput(t *testing.T) {
+	b := backend(t, t.TempDir())
+	job := shell(t.TempDir(), 1, "true")
+	job.Attempt = 2
+	if err := os.MkdirAll(job.TrialDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(job.TrialDir, LogName), []byte("of attempt 1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &slot{b: b, dir: b.slotDir(0), job: newFollowed(job, nil), busy: true, starting: true}
+	s.follow()
+	if n := s.job.offset(); n != 0 {
+		t.Errorf("%d bytes of the earlier output were read", n)
+	}
+	s.starting = false
+	s.follow()
+	if n := s.job.offset(); n == 0 {
+		t.Error("nothing is read of a job that runs")
+	}
+	s.job.log.close()
+}

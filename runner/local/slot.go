@@ -350,6 +350,9 @@ func (s *slot) stop(name string, why sweep.Stop, hard bool) {
 func (s *slot) follow() {
 	s.b.mu.Lock()
 	f := s.job
+	if s.starting { // what lies in its directory may still be of the attempt before
+		f = nil
+	}
 	s.b.mu.Unlock()
 	if f == nil {
 		return
