@@ -2874,6 +2874,428 @@ store1x1done:
 	VZEROUPPER
 	RET
 
+// func sparseAVX512(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, zero bool, mask uint32)
+// Requires: AVX, AVX512F
+TEXT ·sparseAVX512(SB), NOSPLIT, $0-64
+	MOVQ    nv+0(FP), AX
+	MOVQ    k+8(FP), CX
+	MOVQ    col+16(FP), DX
+	MOVQ    val+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVB    zero+56(FP), R9
+	CMPQ    AX, $0x10
+	JNE     not16
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	TESTB   R9, R9
+	JNE     begin16
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	VMOVUPS 512(R8), Z8
+	VMOVUPS 576(R8), Z9
+	VMOVUPS 640(R8), Z10
+	VMOVUPS 704(R8), Z11
+	VMOVUPS 768(R8), Z12
+	VMOVUPS 832(R8), Z13
+	VMOVUPS 896(R8), Z14
+	VMOVUPS 960(R8), Z15
+
+begin16:
+	TESTQ CX, CX
+	JE    end16
+
+step16:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  (AX), Z16, Z0
+	VFMADD231PS  64(AX), Z16, Z1
+	VFMADD231PS  128(AX), Z16, Z2
+	VFMADD231PS  192(AX), Z16, Z3
+	VFMADD231PS  256(AX), Z16, Z4
+	VFMADD231PS  320(AX), Z16, Z5
+	VFMADD231PS  384(AX), Z16, Z6
+	VFMADD231PS  448(AX), Z16, Z7
+	VFMADD231PS  512(AX), Z16, Z8
+	VFMADD231PS  576(AX), Z16, Z9
+	VFMADD231PS  640(AX), Z16, Z10
+	VFMADD231PS  704(AX), Z16, Z11
+	VFMADD231PS  768(AX), Z16, Z12
+	VFMADD231PS  832(AX), Z16, Z13
+	VFMADD231PS  896(AX), Z16, Z14
+	VFMADD231PS  960(AX), Z16, Z15
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step16
+
+end16:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
+	VMOVUPS Z7, 448(R8)
+	VMOVUPS Z8, 512(R8)
+	VMOVUPS Z9, 576(R8)
+	VMOVUPS Z10, 640(R8)
+	VMOVUPS Z11, 704(R8)
+	VMOVUPS Z12, 768(R8)
+	VMOVUPS Z13, 832(R8)
+	VMOVUPS Z14, 896(R8)
+	VMOVUPS Z15, 960(R8)
+	VZEROUPPER
+	RET
+
+not16:
+	CMPQ    AX, $0x08
+	JNE     not8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	TESTB   R9, R9
+	JNE     begin8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+
+begin8:
+	TESTQ CX, CX
+	JE    end8
+
+step8:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (AX), Z8, Z0
+	VFMADD231PS  64(AX), Z8, Z1
+	VFMADD231PS  128(AX), Z8, Z2
+	VFMADD231PS  192(AX), Z8, Z3
+	VFMADD231PS  256(AX), Z8, Z4
+	VFMADD231PS  320(AX), Z8, Z5
+	VFMADD231PS  384(AX), Z8, Z6
+	VFMADD231PS  448(AX), Z8, Z7
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step8
+
+end8:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
+	VMOVUPS Z7, 448(R8)
+	VZEROUPPER
+	RET
+
+not8:
+	CMPQ    AX, $0x04
+	JNE     not4
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	TESTB   R9, R9
+	JNE     begin4
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+
+begin4:
+	TESTQ CX, CX
+	JE    end4
+
+step4:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z4
+	VFMADD231PS  (AX), Z4, Z0
+	VFMADD231PS  64(AX), Z4, Z1
+	VFMADD231PS  128(AX), Z4, Z2
+	VFMADD231PS  192(AX), Z4, Z3
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step4
+
+end4:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VZEROUPPER
+	RET
+
+not4:
+	CMPQ    AX, $0x02
+	JNE     not2
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	TESTB   R9, R9
+	JNE     begin2
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+
+begin2:
+	TESTQ CX, CX
+	JE    end2
+
+step2:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z2
+	VFMADD231PS  (AX), Z2, Z0
+	VFMADD231PS  64(AX), Z2, Z1
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step2
+
+end2:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VZEROUPPER
+	RET
+
+not2:
+	MOVL      mask+60(FP), AX
+	KMOVW     AX, K1
+	VPXORD    Z0, Z0, Z0
+	TESTB     R9, R9
+	JNE       begin1
+	VMOVUPS.Z (R8), K1, Z0
+
+begin1:
+	TESTQ CX, CX
+	JE    end1
+
+step1:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z1
+	VMOVUPS.Z    (AX), K1, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step1
+
+end1:
+	VMOVUPS Z0, K1, (R8)
+	VZEROUPPER
+	RET
+
+// func sparseAVX2(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, zero bool, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·sparseAVX2(SB), NOSPLIT, $0-72
+	MOVQ    nv+0(FP), AX
+	MOVQ    k+8(FP), CX
+	MOVQ    col+16(FP), DX
+	MOVQ    val+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVB    zero+56(FP), R9
+	CMPQ    AX, $0x08
+	JNE     not8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	TESTB   R9, R9
+	JNE     begin8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS 192(R8), Y6
+	VMOVUPS 224(R8), Y7
+
+begin8:
+	TESTQ CX, CX
+	JE    end8
+
+step8:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (AX), Y8, Y0
+	VFMADD231PS  32(AX), Y8, Y1
+	VFMADD231PS  64(AX), Y8, Y2
+	VFMADD231PS  96(AX), Y8, Y3
+	VFMADD231PS  128(AX), Y8, Y4
+	VFMADD231PS  160(AX), Y8, Y5
+	VFMADD231PS  192(AX), Y8, Y6
+	VFMADD231PS  224(AX), Y8, Y7
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step8
+
+end8:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	VMOVUPS Y4, 128(R8)
+	VMOVUPS Y5, 160(R8)
+	VMOVUPS Y6, 192(R8)
+	VMOVUPS Y7, 224(R8)
+	VZEROUPPER
+	RET
+
+not8:
+	CMPQ    AX, $0x04
+	JNE     not4
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTB   R9, R9
+	JNE     begin4
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+
+begin4:
+	TESTQ CX, CX
+	JE    end4
+
+step4:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  (AX), Y4, Y0
+	VFMADD231PS  32(AX), Y4, Y1
+	VFMADD231PS  64(AX), Y4, Y2
+	VFMADD231PS  96(AX), Y4, Y3
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step4
+
+end4:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	VZEROUPPER
+	RET
+
+not4:
+	CMPQ    AX, $0x02
+	JNE     not2
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	TESTB   R9, R9
+	JNE     begin2
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+
+begin2:
+	TESTQ CX, CX
+	JE    end2
+
+step2:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  (AX), Y2, Y0
+	VFMADD231PS  32(AX), Y2, Y1
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step2
+
+end2:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VZEROUPPER
+	RET
+
+not2:
+	MOVQ       mask+64(FP), AX
+	VMOVUPS    (AX), Y0
+	VXORPS     Y1, Y1, Y1
+	TESTB      R9, R9
+	JNE        begin1
+	VMASKMOVPS (R8), Y0, Y1
+
+begin1:
+	TESTQ CX, CX
+	JE    end1
+
+step1:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y2
+	VMASKMOVPS   (AX), Y0, Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         CX
+	JNZ          step1
+
+end1:
+	VMASKMOVPS Y1, Y0, (R8)
+	VZEROUPPER
+	RET
+
 // func packAVX2(nv int, rows int, src *float32, ss int, dst *float32, ds int, mask *int32)
 // Requires: AVX
 TEXT ·packAVX2(SB), NOSPLIT, $0-56

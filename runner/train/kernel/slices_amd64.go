@@ -158,3 +158,36 @@ func rmspropSlice(w, s, g []float32, rho, fresh, rate, eps, inside, decay float3
 	}
 	rmspropAVX2(len(w), rho, fresh, rate, eps, inside, decay, first(w), first(s), first(g))
 }
+
+func transposeSlice(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if level == plain {
+		transposeGo(dst, ldd, src, lds, rows, cols)
+		return
+	}
+	transpose(dst, ldd, src, lds, rows, cols)
+}
+
+// sparseSlice adds a sparse row times B to c, in strips of as many vectors as
+// there are registers for; the last columns go under a mask.
+func sparseSlice(col []int32, val, b []float32, ldb int, c []float32, zero bool) {
+	if level == plain || len(col) == 0 {
+		sparseGo(col, val, b, ldb, c, zero)
+		return
+	}
+	width, nv := 8, 8
+	if level == avx512 {
+		width, nv = 16, 16
+	}
+	pc, pv := unsafe.SliceData(col), first(val)
+	for j := 0; j < len(c); j += nv * width {
+		rest := len(c) - j
+		for nv > 1 && nv*width > rest {
+			nv /= 2
+		}
+		if level == avx512 {
+			sparseAVX512(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], zero, uint32(1<<min(rest, width)-1))
+		} else {
+			sparseAVX2(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], zero, &maskTable[16-min(rest, width)])
+		}
+	}
+}

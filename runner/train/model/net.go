@@ -129,7 +129,11 @@ type Net[T Float] struct {
 	drop [][]T  // h times mask, or h
 	d    [2][]T // gradients by z, in turn
 	loss []float64
-	some []T // columns of the first layer
+
+	// for sparse input
+	turned kernel.Sparse[T] // its transpose
+	wt     []T              // the first layer's weights, In × Out
+	gt     []T              // rows of their gradient, blockT × Out
 }
 
 // New returns a network for at most rows >= 1 examples at a time. It panics if
@@ -177,12 +181,12 @@ func (n *Net[T]) Input() []T { return n.x }
 // A Batch is what the examples of Input are to give, and how they count.
 type Batch[T Float] struct {
 	Rows int // examples in Input
-	// Columns are those that Input has, ascending, where the others are 0 in all
-	// examples; nil: all. Example i is then from i·(number of columns) on. The
-	// result is that of the whole input, but for weights that are not finite.
-	Columns []Span
-	Label   []int32 // classes, for CrossEntropy
-	Target  []T     // numbers, for Squared
+	// X is the examples in place of Input, where most of their numbers are 0;
+	// nil: Input. The result is that of the dense input if the weights are finite.
+	X *kernel.Sparse[T]
+
+	Label  []int32 // classes, for CrossEntropy
+	Target []T     // numbers, for Squared
 	// Scale of the gradient: 1/B, with B the examples of the whole mini-batch.
 	Scale T
 	// First is set for the first part of a mini-batch: its gradient replaces
@@ -201,7 +205,7 @@ type Batch[T Float] struct {
 // layers is left alone. It returns the loss of each example, until the next
 // call, and, for CrossEntropy, how many were classified right.
 func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
-	n.forward(w, b.Rows, b.Columns, &b)
+	n.forward(w, b.Rows, b.X, &b)
 	top := len(n.Layers) - 1
 	d := n.z[top][:b.Rows*n.Out]
 	loss = n.loss[:b.Rows]
@@ -219,21 +223,21 @@ func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
 }
 
 // Forward returns the outputs, Out per example, for the first rows examples of
-// Input, with the columns cols (see Batch.Columns), under the parameters w,
-// without dropout. They stay until the next call and may be changed.
-func (n *Net[T]) Forward(w []T, rows int, cols []Span) []T {
-	n.forward(w, rows, cols, nil)
+// Input, or of x if it is not nil, under the parameters w, without dropout. They
+// stay until the next call and may be changed.
+func (n *Net[T]) Forward(w []T, rows int, x *kernel.Sparse[T]) []T {
+	n.forward(w, rows, x, nil)
 	return n.z[len(n.Layers)-1][:rows*n.Out]
 }
 
 // forward fills z, h and drop; dropout is that of b, and none without b.
-func (n *Net[T]) forward(w []T, rows int, cols []Span, b *Batch[T]) {
+func (n *Net[T]) forward(w []T, rows int, x *kernel.Sparse[T], b *Batch[T]) {
 	var a []T
 	for i, l := range n.Layers {
 		z := n.z[i][:rows*l.Out]
 		kernel.SetRows(z, l.Out, rows, l.Out, w[l.Bias:][:l.Out])
 		if i == 0 {
-			n.first(w, rows, cols, z)
+			n.first(w, rows, x, z)
 		} else {
 			kernel.Gemm(&n.work, false, true, rows, l.Out, l.In, a, l.In, w[l.Weight:], l.In, z, l.Out, true)
 		}
