@@ -81,7 +81,7 @@ func (s Spec) Check() error {
 	case len(s.Hidden) > MaxHidden:
 		return fmt.Errorf("%d hidden layers; want at most %d", len(s.Hidden), MaxHidden)
 	case s.Frozen < 0 || s.Frozen > len(s.Hidden):
-		return fmt.Errorf("%d layers frozen of %d; want at least one that learns", s.Frozen, len(s.Hidden)+1)
+		return fmt.Errorf("freeze: %d of %d layers; want at least one that learns", s.Frozen, len(s.Hidden)+1)
 	case s.Loss == Squared && s.Out != 1:
 		return fmt.Errorf("%d outputs with the squared loss; want 1", s.Out)
 	}
