@@ -25,7 +25,6 @@ type feed[T model.Float] struct {
 
 	sparse bool             // whether to give examples as x
 	x      kernel.Sparse[T] // of a batch
-	number []T              // of a byte, scaled, where one scale serves all columns
 }
 
 func newFeed[T model.Float](set *data.Set, augment data.Augment) *feed[T] {

@@ -1,10 +1,6 @@
 package train
 
-import (
-	"encoding/binary"
-
-	"github.com/trawl-sweep/trawl/runner/train/kernel"
-)
+import "github.com/trawl-sweep/trawl/runner/train/kernel"
 
 // Where the first layer has at least sparseOut units, examples of which at most
 // one number in sparsePart is not 0 are given to it as a sparse matrix: with
@@ -17,17 +13,8 @@ const (
 
 // chooseSparse decides whether examples are given as a sparse matrix.
 func (f *feed[T]) chooseSparse() {
-	if f.shift != nil || f.u8 == nil && f.indptr == nil {
+	if f.shift != nil || f.u8 == nil && f.indptr == nil || f.u8 != nil && len(f.scale) > 1 {
 		return
-	}
-	if f.u8 != nil {
-		if len(f.scale) > 1 {
-			return
-		}
-		f.number = make([]T, 256)
-		for v := range f.number {
-			f.number[v] = T(f.scale[0] * T(v))
-		}
 	}
 	n, seen, kept := f.set.Features, 0, 0
 	rows := f.set.Train
@@ -63,37 +50,15 @@ func (f *feed[T]) reserve(n int) {
 	}
 }
 
-// sparseBytes takes the bytes that are not 0 from rows of bytes, eight at a time.
+// sparseBytes takes the bytes that are not 0 from rows of bytes.
 func (f *feed[T]) sparseBytes(rows []int32) *kernel.Sparse[T] {
 	f.begin(rows)
-	n, number := f.set.Features, (*[256]T)(f.number)
+	n := f.set.Features
 	for _, r := range rows {
-		f.reserve(n + 8)
+		f.reserve(n + 16)
 		k := len(f.x.Col)
-		col, val := f.x.Col[:k+n+8], f.x.Val[:k+n+8]
-		row := f.u8[int(r)*n:][:n]
-		j := 0
-		for ; j+8 <= n; j += 8 {
-			word := binary.LittleEndian.Uint64(row[j:])
-			if word == 0 {
-				continue
-			}
-			c, v := (*[8]int32)(col[k:]), (*[8]T)(val[k:])
-			at := 0
-			for b := range 8 {
-				x := uint8(word >> (8 * b))
-				c[at&7], v[at&7] = int32(j+b), number[x]
-				at += int((uint(x) + 255) >> 8)
-			}
-			k += at
-		}
-		for ; j < n; j++ {
-			if x := row[j]; x != 0 {
-				col[k], val[k] = int32(j), number[x]
-				k++
-			}
-		}
-		f.x.Col, f.x.Val = col[:k], val[:k]
+		k += kernel.NonzeroU8(f.x.Col[k:k+n+16], f.x.Val[k:k+n+16], f.u8[int(r)*n:][:n], f.scale[0])
+		f.x.Col, f.x.Val = f.x.Col[:k], f.x.Val[:k]
 		f.x.Start = append(f.x.Start, int32(k))
 	}
 	return &f.x

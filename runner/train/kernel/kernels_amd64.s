@@ -3296,6 +3296,452 @@ end1:
 	VZEROUPPER
 	RET
 
+// func sparsePairAVX512(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, ldc int, zero bool, mask uint32)
+// Requires: AVX, AVX512F
+TEXT ·sparsePairAVX512(SB), NOSPLIT, $0-72
+	MOVQ    nv+0(FP), AX
+	MOVQ    k+8(FP), CX
+	MOVQ    col+16(FP), DX
+	MOVQ    val+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVQ    ldc+56(FP), R9
+	MOVB    zero+64(FP), R10
+	CMPQ    AX, $0x08
+	JNE     not8
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	TESTB   R10, R10
+	JNE     begin8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	VMOVUPS (R8)(R9*1), Z8
+	VMOVUPS 64(R8)(R9*1), Z9
+	VMOVUPS 128(R8)(R9*1), Z10
+	VMOVUPS 192(R8)(R9*1), Z11
+	VMOVUPS 256(R8)(R9*1), Z12
+	VMOVUPS 320(R8)(R9*1), Z13
+	VMOVUPS 384(R8)(R9*1), Z14
+	VMOVUPS 448(R8)(R9*1), Z15
+
+begin8:
+	TESTQ CX, CX
+	JE    end8
+
+step8:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS 4(BX), Z17
+	VMOVUPS      (AX), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z8
+	VMOVUPS      64(AX), Z18
+	VFMADD231PS  Z18, Z16, Z1
+	VFMADD231PS  Z18, Z17, Z9
+	VMOVUPS      128(AX), Z18
+	VFMADD231PS  Z18, Z16, Z2
+	VFMADD231PS  Z18, Z17, Z10
+	VMOVUPS      192(AX), Z18
+	VFMADD231PS  Z18, Z16, Z3
+	VFMADD231PS  Z18, Z17, Z11
+	VMOVUPS      256(AX), Z18
+	VFMADD231PS  Z18, Z16, Z4
+	VFMADD231PS  Z18, Z17, Z12
+	VMOVUPS      320(AX), Z18
+	VFMADD231PS  Z18, Z16, Z5
+	VFMADD231PS  Z18, Z17, Z13
+	VMOVUPS      384(AX), Z18
+	VFMADD231PS  Z18, Z16, Z6
+	VFMADD231PS  Z18, Z17, Z14
+	VMOVUPS      448(AX), Z18
+	VFMADD231PS  Z18, Z16, Z7
+	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step8
+
+end8:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
+	VMOVUPS Z7, 448(R8)
+	VMOVUPS Z8, (R8)(R9*1)
+	VMOVUPS Z9, 64(R8)(R9*1)
+	VMOVUPS Z10, 128(R8)(R9*1)
+	VMOVUPS Z11, 192(R8)(R9*1)
+	VMOVUPS Z12, 256(R8)(R9*1)
+	VMOVUPS Z13, 320(R8)(R9*1)
+	VMOVUPS Z14, 384(R8)(R9*1)
+	VMOVUPS Z15, 448(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+not8:
+	CMPQ    AX, $0x04
+	JNE     not4
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	TESTB   R10, R10
+	JNE     begin4
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS (R8)(R9*1), Z4
+	VMOVUPS 64(R8)(R9*1), Z5
+	VMOVUPS 128(R8)(R9*1), Z6
+	VMOVUPS 192(R8)(R9*1), Z7
+
+begin4:
+	TESTQ CX, CX
+	JE    end4
+
+step4:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	VMOVUPS      (AX), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z4
+	VMOVUPS      64(AX), Z10
+	VFMADD231PS  Z10, Z8, Z1
+	VFMADD231PS  Z10, Z9, Z5
+	VMOVUPS      128(AX), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z6
+	VMOVUPS      192(AX), Z10
+	VFMADD231PS  Z10, Z8, Z3
+	VFMADD231PS  Z10, Z9, Z7
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step4
+
+end4:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, (R8)(R9*1)
+	VMOVUPS Z5, 64(R8)(R9*1)
+	VMOVUPS Z6, 128(R8)(R9*1)
+	VMOVUPS Z7, 192(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+not4:
+	CMPQ    AX, $0x02
+	JNE     not2
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	TESTB   R10, R10
+	JNE     begin2
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R8)(R9*1), Z2
+	VMOVUPS 64(R8)(R9*1), Z3
+
+begin2:
+	TESTQ CX, CX
+	JE    end2
+
+step2:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS 4(BX), Z5
+	VMOVUPS      (AX), Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z2
+	VMOVUPS      64(AX), Z6
+	VFMADD231PS  Z6, Z4, Z1
+	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step2
+
+end2:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, (R8)(R9*1)
+	VMOVUPS Z3, 64(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+not2:
+	MOVL      mask+68(FP), AX
+	KMOVW     AX, K1
+	VPXORD    Z0, Z0, Z0
+	VPXORD    Z1, Z1, Z1
+	TESTB     R10, R10
+	JNE       begin1
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS.Z (R8)(R9*1), K1, Z1
+
+begin1:
+	TESTQ CX, CX
+	JE    end1
+
+step1:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS 4(BX), Z3
+	VMOVUPS.Z    (AX), K1, Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step1
+
+end1:
+	VMOVUPS Z0, K1, (R8)
+	VMOVUPS Z1, K1, (R8)(R9*1)
+	VZEROUPPER
+	RET
+
+// func sparsePairAVX2(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, ldc int, zero bool, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·sparsePairAVX2(SB), NOSPLIT, $0-80
+	MOVQ    nv+0(FP), AX
+	MOVQ    k+8(FP), CX
+	MOVQ    col+16(FP), DX
+	MOVQ    val+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVQ    ldc+56(FP), R9
+	MOVB    zero+64(FP), R10
+	CMPQ    AX, $0x04
+	JNE     not4
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	TESTB   R10, R10
+	JNE     begin4
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS (R8)(R9*1), Y4
+	VMOVUPS 32(R8)(R9*1), Y5
+	VMOVUPS 64(R8)(R9*1), Y6
+	VMOVUPS 96(R8)(R9*1), Y7
+
+begin4:
+	TESTQ CX, CX
+	JE    end4
+
+step4:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (AX), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(AX), Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      64(AX), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      96(AX), Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step4
+
+end4:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	VMOVUPS Y4, (R8)(R9*1)
+	VMOVUPS Y5, 32(R8)(R9*1)
+	VMOVUPS Y6, 64(R8)(R9*1)
+	VMOVUPS Y7, 96(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+not4:
+	CMPQ    AX, $0x02
+	JNE     not2
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	TESTB   R10, R10
+	JNE     begin2
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R8)(R9*1), Y2
+	VMOVUPS 32(R8)(R9*1), Y3
+
+begin2:
+	TESTQ CX, CX
+	JE    end2
+
+step2:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y4
+	VBROADCASTSS 4(BX), Y5
+	VMOVUPS      (AX), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y2
+	VMOVUPS      32(AX), Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y6, Y5, Y3
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step2
+
+end2:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, (R8)(R9*1)
+	VMOVUPS Y3, 32(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+not2:
+	MOVQ       mask+72(FP), AX
+	VMOVUPS    (AX), Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTB      R10, R10
+	JNE        begin1
+	VMASKMOVPS (R8), Y0, Y1
+	VMASKMOVPS (R8)(R9*1), Y0, Y2
+
+begin1:
+	TESTQ CX, CX
+	JE    end1
+
+step1:
+	MOVLQSX      (DX), AX
+	IMULQ        DI, AX
+	ADDQ         SI, AX
+	VBROADCASTSS (BX), Y3
+	VBROADCASTSS 4(BX), Y4
+	VMASKMOVPS   (AX), Y0, Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $0x04, DX
+	ADDQ         $0x08, BX
+	DECQ         CX
+	JNZ          step1
+
+end1:
+	VMASKMOVPS Y1, Y0, (R8)
+	VMASKMOVPS Y2, Y0, (R8)(R9*1)
+	VZEROUPPER
+	RET
+
+// func nonzeroAVX512(blocks int, src *uint8, scale float32, col *int32, val *float32) int
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·nonzeroAVX512(SB), NOSPLIT, $0-48
+	MOVQ         blocks+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         col+24(FP), DX
+	MOVQ         val+32(FP), BX
+	VBROADCASTSS scale+16(FP), Z0
+	VMOVDQU32    places<>+0(SB), Z1
+	MOVL         $0x00000010, SI
+	VPBROADCASTD SI, Z2
+	XORQ         SI, SI
+
+block:
+	VPMOVZXBD     (CX), Z3
+	VPTESTMD      Z3, Z3, K1
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z0, Z3, Z3
+	VCOMPRESSPS.Z Z3, K1, Z3
+	VPCOMPRESSD.Z Z1, K1, Z4
+	VMOVUPS       Z3, (BX)(SI*4)
+	VMOVDQU32     Z4, (DX)(SI*4)
+	VPADDD        Z2, Z1, Z1
+	KMOVW         K1, DI
+	POPCNTL       DI, DI
+	ADDQ          DI, SI
+	ADDQ          $0x10, CX
+	DECQ          AX
+	JNZ           block
+	MOVQ          SI, ret+40(FP)
+	VZEROUPPER
+	RET
+
+DATA places<>+0(SB)/4, $0x00000000
+DATA places<>+4(SB)/4, $0x00000001
+DATA places<>+8(SB)/4, $0x00000002
+DATA places<>+12(SB)/4, $0x00000003
+DATA places<>+16(SB)/4, $0x00000004
+DATA places<>+20(SB)/4, $0x00000005
+DATA places<>+24(SB)/4, $0x00000006
+DATA places<>+28(SB)/4, $0x00000007
+DATA places<>+32(SB)/4, $0x00000008
+DATA places<>+36(SB)/4, $0x00000009
+DATA places<>+40(SB)/4, $0x0000000a
+DATA places<>+44(SB)/4, $0x0000000b
+DATA places<>+48(SB)/4, $0x0000000c
+DATA places<>+52(SB)/4, $0x0000000d
+DATA places<>+56(SB)/4, $0x0000000e
+DATA places<>+60(SB)/4, $0x0000000f
+GLOBL places<>(SB), RODATA|NOPTR, $64
+
 // func packAVX2(nv int, rows int, src *float32, ss int, dst *float32, ds int, mask *int32)
 // Requires: AVX
 TEXT ·packAVX2(SB), NOSPLIT, $0-56

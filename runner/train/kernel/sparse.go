@@ -8,39 +8,63 @@ type Sparse[T Float] struct {
 	Start      []int32 // Rows+1
 	Col        []int32
 	Val        []T
-
-	sound bool // made by Turn: no column lies outside
 }
 
-// Part is rows from … to−1 of a. It shares the numbers of a.
-func (a *Sparse[T]) Part(from, to int) Sparse[T] {
-	return Sparse[T]{to - from, a.Cols, a.Start[from : to+1], a.Col, a.Val, a.sound}
+// Pairs is the transpose of a sparse matrix, two of its rows at a time: rows 2p
+// and 2p+1 have Val[2k] and Val[2k+1] in column Col[k] for Start[p] <= k <
+// Start[p+1], columns ascending, where at least one of the two is kept.
+type Pairs[T Float] struct {
+	Rows, Cols int
+	Start      []int32 // (Rows+1)/2 + 1
+	Col        []int32
+	Val        []T
 }
 
-// Turn makes a the transpose of b, in the room that a has.
-func (a *Sparse[T]) Turn(b *Sparse[T]) {
+// Turn makes p the transpose of b, in the room that p has. Neighbours in the rows
+// of b, such as pixels, that are both kept share a place.
+func (p *Pairs[T]) Turn(b *Sparse[T]) {
 	b.check("Turn")
-	a.Rows, a.Cols, a.sound = b.Cols, b.Rows, true
-	n := int(b.Start[b.Rows] - b.Start[0])
-	a.Start, a.Col, a.Val = room(a.Start, a.Rows+2), room(a.Col, n), room(a.Val, n)
-	next := a.Start[:a.Rows+2] // of row c at c+1, once the numbers are counted
+	p.Rows, p.Cols = b.Cols, b.Rows
+	pairs := (p.Rows + 1) / 2
+	p.Start = room(p.Start, pairs+2)
+	next := p.Start // where pair c goes on, at c+1, once all are counted
 	clear(next)
-	col, val := b.Col[b.Start[0]:][:n], b.Val[b.Start[0]:][:n]
-	for _, c := range col {
-		next[c+2]++
-	}
-	for c := range a.Rows {
-		next[c+2] += next[c+1]
-	}
-	k := 0
 	for i := range b.Rows {
-		for end := int(b.Start[i+1] - b.Start[0]); k < end; k++ {
-			at := next[col[k]+1]
-			next[col[k]+1] = at + 1
-			a.Col[at], a.Val[at] = int32(i), val[k]
+		last := int32(-1)
+		for _, c := range b.Col[b.Start[i]:b.Start[i+1]] {
+			pair := c >> 1
+			next[pair+2] += differ(pair, last)
+			last = pair
 		}
 	}
-	a.Start = next[:a.Rows+1]
+	for c := range pairs {
+		next[c+2] += next[c+1]
+	}
+	n := int(next[pairs+1])
+	p.Col, p.Val = room(p.Col, n), room(p.Val, 2*n)
+	clear(p.Val)
+	for i := range b.Rows {
+		from, to := b.Start[i], b.Start[i+1]
+		col, val := b.Col[from:to], b.Val[from:to]
+		last := int32(-1)
+		for k, c := range col {
+			pair := c >> 1
+			end := next[pair+1] + differ(pair, last)
+			next[pair+1], last = end, pair
+			p.Col[end-1] = int32(i)
+			p.Val[2*(end-1)+c&1] = val[k]
+		}
+	}
+	p.Start = next[:pairs+1]
+}
+
+// differ is 1 if a is not b, without a branch that would be guessed wrong.
+func differ(a, b int32) int32 {
+	d := int32(0)
+	if a != b {
+		d = 1
+	}
+	return d
 }
 
 // room is s with length n, or a new slice with a quarter to spare.
@@ -54,9 +78,6 @@ func room[E any](s []E, n int) []E {
 func (a *Sparse[T]) check(what string) {
 	if a.Rows < 0 || len(a.Start) != a.Rows+1 || int(a.Start[a.Rows]) > min(len(a.Col), len(a.Val)) {
 		panic("kernel: " + what + ": a sparse matrix without its parts")
-	}
-	if a.sound {
-		return
 	}
 	last := a.Start[0]
 	for _, s := range a.Start {
@@ -102,6 +123,57 @@ func MulSparse[T Float](a *Sparse[T], n int, b []T, ldb int, c []T, ldc int, acc
 	}
 }
 
+// MulPairs is MulSparse for the pairs from … to−1 of a, which are the rows of C
+// in turn; with an odd number of rows in all, the last of C has no partner.
+func MulPairs[T Float](a *Pairs[T], from, to int, n int, b []T, ldb int, c []T, ldc int, acc bool) {
+	rows := min(2*to, a.Rows) - 2*from
+	checkMatrix("MulPairs: B", len(b), a.Cols, n, ldb)
+	checkMatrix("MulPairs: C", len(c), rows, n, ldc)
+	if n == 0 {
+		return
+	}
+	for p := range to - from {
+		first, end := a.Start[from+p], a.Start[from+p+1]
+		col, val := a.Col[first:end], a.Val[2*first:2*end]
+		c := c[2*p*ldc:]
+		if !acc {
+			clear(c[:n])
+			if rows-2*p > 1 {
+				clear(c[ldc:][:n])
+			}
+		}
+		if len(col) == 0 {
+			continue
+		}
+		if single[T]() && rows-2*p > 1 {
+			pairSlice(col, f32(val), f32(b), ldb, f32(c), ldc, n)
+			continue
+		}
+		pairGo(col, val, b, ldb, c, ldc, n, min(2, rows-2*p))
+	}
+}
+
+// pairGo adds the products of a pair of sparse rows, or of its first row alone.
+func pairGo[T Float](col []int32, val, b []T, ldb int, c []T, ldc, n, rows int) {
+	for r := range rows {
+		row := c[r*ldc:][:n]
+		for k, j := range col {
+			v, from := val[2*k+r], b[int(j)*ldb:][:n]
+			for i, x := range row {
+				row[i] = multiplyAdd(v, from[i], x)
+			}
+		}
+	}
+}
+
+// multiplyAdd is a step of Gemm's chain.
+func multiplyAdd[T Float](a, b, c T) T {
+	if single[T]() {
+		return T(fma32(float32(a), float32(b), float32(c)))
+	}
+	return c + T(a*b)
+}
+
 func sparseGo(col []int32, val, b []float32, ldb int, c []float32, zero bool) {
 	if zero {
 		clear(c)
@@ -132,4 +204,25 @@ func transposeGo[T Float](dst []T, ldd int, src []T, lds, rows, cols int) {
 			dst[c*ldd+r] = v
 		}
 	}
+}
+
+// NonzeroU8 writes the columns of the bytes of src that are not 0 to col, and the
+// bytes times scale to val, in their order, and returns how many there are. col
+// and val have room for 16 more than the bytes of src, and keep no promise of
+// what is in that room.
+func NonzeroU8[T Float](col []int32, val []T, src []uint8, scale T) int {
+	if len(col) < len(src)+16 || len(val) < len(src)+16 {
+		panic("kernel: NonzeroU8: no room for 16 more than the bytes")
+	}
+	n, j := 0, 0
+	if single[T]() {
+		n, j = nonzeroSlice(col, f32(val), src, float32(scale))
+	}
+	for ; j < len(src); j++ {
+		if x := src[j]; x != 0 {
+			col[n], val[n] = int32(j), T(scale*T(x))
+			n++
+		}
+	}
+	return n
 }

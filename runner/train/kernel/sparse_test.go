@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -49,25 +50,34 @@ func mulSparseIsGemm[T Float](t *testing.T, rng *rand.Rand, m, n, k int, acc boo
 	}
 }
 
-// The parts of a transpose, multiplied, are the rows of dᵀ·X.
-func TestTurnedParts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(23, 24))
-	var turned Sparse[float32]
-	for _, s := range []struct{ rows, cols, odds int }{{7, 40, 3}, {30, 9, 2}, {5, 5, 1}, {4, 6, 1 << 30}, {1, 100, 4}} {
-		x, dense := randomSparse[float32](rng, s.rows, s.cols, s.odds)
-		from := s.rows / 3
-		part := x.Part(from, s.rows)
-		turned.Turn(&part)
-		const n = 21
-		d := normals[float32](rng, s.rows*n)
-		want, got := make([]float32, s.cols*n), make([]float32, s.cols*n)
-		Gemm(&Work{}, true, false, s.cols, n, s.rows-from, dense[from*s.cols:], s.cols, d[from*n:], n, want, n, false)
-		for j := 0; j < s.cols; j += 2 {
-			p := turned.Part(j, min(j+2, s.cols))
-			MulSparse(&p, n, d[from*n:], n, got[j*n:], n, false)
+// The parts of a transpose, multiplied, are the rows of Xᵀ·d, at all levels.
+func TestTurnedPairs(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(23, 24))
+		for _, s := range []struct{ rows, cols, odds int }{{7, 40, 3}, {30, 9, 2}, {5, 5, 1}, {4, 6, 1 << 30}, {1, 101, 4}, {3, 1, 2}} {
+			for _, n := range []int{1, 21, 64, 200, 293} {
+				turnedPairs[float32](t, rng, s.rows, s.cols, s.odds, n)
+				turnedPairs[float64](t, rng, s.rows, s.cols, s.odds, n)
+			}
+		}
+	})
+}
+
+func turnedPairs[T Float](t *testing.T, rng *rand.Rand, rows, cols, odds, n int) {
+	t.Helper()
+	x, dense := randomSparse[T](rng, rows, cols, odds)
+	d := normals[T](rng, rows*n)
+	got := normals[T](rng, cols*n)
+	var turned Pairs[T]
+	for _, acc := range []bool{false, true} {
+		want := append([]T(nil), got...)
+		Gemm(&Work{}, true, false, cols, n, rows, dense, cols, d, n, want, n, acc)
+		turned.Turn(x)
+		for j := 0; j < cols; j += 4 {
+			MulPairs(&turned, j/2, (min(j+4, cols)+1)/2, n, d, n, got[j*n:], n, acc)
 		}
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%+v: got %v want %v", s, got, want)
+			t.Errorf("%d×%d, n=%d, acc=%t: got %v want %v", rows, cols, n, acc, got, want)
 		}
 	}
 }
@@ -93,8 +103,39 @@ func TestTranspose(t *testing.T) {
 	})
 }
 
+// The bytes that are not 0 are found in their order, at all levels.
+func TestNonzeroU8(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(27, 28))
+		for n := range 120 {
+			src := make([]uint8, n)
+			for i := range src {
+				src[i] = uint8(rng.Uint32() & rng.Uint32() & uint32(-rng.IntN(2)))
+			}
+			nonzeroOf[float32](t, src)
+			nonzeroOf[float64](t, src)
+		}
+	})
+}
+
+func nonzeroOf[T Float](t *testing.T, src []uint8) {
+	t.Helper()
+	var wantCol []int32
+	var want []T
+	for j, v := range src {
+		if v != 0 {
+			wantCol, want = append(wantCol, int32(j)), append(want, T(v)*(T(1)/255))
+		}
+	}
+	col, val := make([]int32, len(src)+16), make([]T, len(src)+16)
+	n := NonzeroU8(col, val, src, T(1)/255)
+	if n != len(want) || !slices.Equal(col[:n], wantCol) || !slices.Equal(val[:n], want) {
+		t.Fatalf("%v: got %v %v want %v %v", src, col[:n], val[:n], wantCol, want)
+	}
+}
+
 func TestSparsePanics(t *testing.T) {
-	good := Sparse[float32]{2, 3, []int32{0, 1, 2}, []int32{0, 2}, []float32{1, 1}, false}
+	good := Sparse[float32]{2, 3, []int32{0, 1, 2}, []int32{0, 2}, []float32{1, 1}}
 	for name, change := range map[string]func(a *Sparse[float32]){
 		"column outside":      func(a *Sparse[float32]) { a.Cols = 2 },
 		"rows without starts": func(a *Sparse[float32]) { a.Rows = 3 },
@@ -119,7 +160,7 @@ func BenchmarkMulSparse(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	x, _ := randomSparse[float32](rng, 128, 784, 5)
 	w, z := normals[float32](rng, 784*256), make([]float32, 784*256)
-	var turned Sparse[float32]
+	var turned Pairs[float32]
 	turned.Turn(x)
 	for _, l := range Levels() {
 		b.Run(fmt.Sprintf("of=forward/level=%s", l), func(b *testing.B) {
@@ -128,7 +169,7 @@ func BenchmarkMulSparse(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("of=gradient/level=%s", l), func(b *testing.B) {
 			use(b, l)
-			bestOf(b, func() { MulSparse(&turned, 256, w, 256, z, 256, false) })
+			bestOf(b, func() { MulPairs(&turned, 0, 392, 256, w, 256, z, 256, false) })
 		})
 	}
 	b.Run("of=turn", func(b *testing.B) { bestOf(b, func() { turned.Turn(x) }) })

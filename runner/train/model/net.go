@@ -131,9 +131,9 @@ type Net[T Float] struct {
 	loss []float64
 
 	// for sparse input
-	turned kernel.Sparse[T] // its transpose
-	wt     []T              // the first layer's weights, In × Out
-	gt     []T              // rows of their gradient, blockT × Out
+	turned kernel.Pairs[T] // its transpose
+	wt     []T             // the first layer's weights, In × Out
+	gt     []T             // rows of their gradient, blockT × Out
 }
 
 // New returns a network for at most rows >= 1 examples at a time. It panics if

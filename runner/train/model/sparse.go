@@ -31,11 +31,11 @@ func (n *Net[T]) firstBack(d, g []T, b Batch[T]) {
 	}
 	n.turned.Turn(b.X)
 	for from := 0; from < l.In; from += blockT {
-		part := n.turned.Part(from, min(from+blockT, l.In))
+		cols := min(blockT, l.In-from)
 		if !b.First {
-			kernel.Transpose(n.gt, l.Out, g[from:], l.In, l.Out, part.Rows)
+			kernel.Transpose(n.gt, l.Out, g[from:], l.In, l.Out, cols)
 		}
-		kernel.MulSparse(&part, l.Out, d, l.Out, n.gt, l.Out, !b.First)
-		kernel.Transpose(g[from:], l.In, n.gt, l.Out, part.Rows, l.Out)
+		kernel.MulPairs(&n.turned, from/2, (from+cols+1)/2, l.Out, d, l.Out, n.gt, l.Out, !b.First)
+		kernel.Transpose(g[from:], l.In, n.gt, l.Out, cols, l.Out)
 	}
 }
