@@ -123,7 +123,7 @@ func MulSparse[T Float](a *Sparse[T], n int, b []T, ldb int, c []T, ldc int, acc
 	}
 }
 
-// MulPairs is MulSparse for the pairs from … to−1 of a, which are the rows of C
+// MulPairs is MulSparse, C ← A·B or C ← C + A·B with acc, for the pairs from … to−1 of a, which are the rows of C
 // in turn; with an odd number of rows in all, the last of C has no partner.
 func MulPairs[T Float](a *Pairs[T], from, to int, n int, b []T, ldb int, c []T, ldc int, acc bool) {
 	rows := min(2*to, a.Rows) - 2*from

@@ -73,7 +73,8 @@ type Spec struct {
 	Frozen int
 }
 
-// Check says what is wrong with s.
+// Check returns what is wrong with the shapes of s, as an error that says what is
+// wanted. The numbers L1, L2, Smoothing and Dropout are the caller's to check.
 func (s Spec) Check() error {
 	switch {
 	case s.In < 1 || s.Out < 1:
@@ -200,10 +201,17 @@ type Batch[T Float] struct {
 	Key   uint64
 }
 
-// Gradient computes the mean loss's gradient by the parameters w, without the
-// penalties, into g (see Batch.First); the part of g that belongs to frozen
-// layers is left alone. It returns the loss of each example, until the next
-// call, and, for CrossEntropy, how many were classified right.
+// Gradient computes the gradient of the mean loss by the parameters w, both of Len
+// numbers, without the penalties, into g (see Batch.First): from the output layer
+// back, with d the gradient by z = Wa + b of a layer, over the examples i,
+//
+//	∂J/∂W = Σ dᵢaᵢᵀ,  ∂J/∂b = Σ dᵢ,  d of the layer below = (Wᵀd)·h′(z)
+//
+// and d = Scale·(p − q) or Scale·(z − y) at the outputs. It sums in the order of
+// the examples. The part of g that belongs to frozen layers is left alone.
+//
+// It returns the loss of each example, in nats or half squares of the target's
+// unit, until the next call, and, for CrossEntropy, how many were classified right.
 func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
 	n.forward(w, b.Rows, b.X, &b)
 	top := len(n.Layers) - 1
@@ -300,8 +308,11 @@ func (n *Net[T]) backward(w, g, d []T, b Batch[T]) {
 	}
 }
 
-// Penalty adds the gradient of the L1 and L2 terms of the layers that learn to
-// g: L1·sign(w) + L2·w, with sign(0) = 0.
+// Penalty adds the gradient of the L1 and L2 terms of the layers that learn to g,
+//
+//	g ← g + L1·sign(w) + L2·w,  sign(0) = 0
+//
+// for weights and not for biases; w and g have Len numbers.
 func (n *Net[T]) Penalty(w, g []T) {
 	if n.L1 == 0 && n.L2 == 0 {
 		return
@@ -321,7 +332,8 @@ func (n *Net[T]) Penalty(w, g []T) {
 	}
 }
 
-// PenaltyLoss is L1·Σ|w| + ½·L2·Σw² over the weights of all layers.
+// PenaltyLoss is L1·Σ|w| + ½·L2·Σw² over the weights of all layers, those that are
+// frozen included and biases not, summed in float64 in the order of w.
 func (n *Net[T]) PenaltyLoss(w []T) float64 {
 	sum := 0.0
 	for _, l := range n.Layers {

@@ -19,7 +19,8 @@ type Optimizer[T Float] struct {
 	m, s, a []T   // of the rule's slots; nil where it has none
 }
 
-// New returns an optimizer of n weights that has made no step.
+// New returns an optimizer of n >= 0 weights that has made no step: all vectors of
+// its state are 0. They take up to 3n numbers, none for gradient descent.
 func New[T Float](r Rule, n int) *Optimizer[T] {
 	o := &Optimizer[T]{rule: r, n: n}
 	for _, name := range r.slots() {
@@ -75,8 +76,9 @@ func (o *Optimizer[T]) Restore(steps int64, slots []Slot[T]) error {
 	return nil
 }
 
-// Step changes w, in place, by one update with the gradient g of the mean loss
-// of the batch and the learning rate eta. It panics if w or g has another
+// Step changes w, in place, by one update of the rule, whose formulas stand at
+// Rule, with the gradient g of the mean loss of the batch and the learning rate
+// eta, both of n numbers in one order. It panics if w or g has another
 // length than the optimizer. The numbers of the rule are rounded to T once.
 func (o *Optimizer[T]) Step(w, g []T, eta float64) {
 	if len(w) != o.n || len(g) != o.n {
