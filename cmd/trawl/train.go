@@ -106,7 +106,7 @@ func (a *app) train(ctx context.Context, o trainOptions) error {
 	}
 	if o.checkpoints != "" {
 		if err := os.MkdirAll(o.checkpoints, 0o755); err != nil {
-			return err
+			return fmt.Errorf("checkpoints: %w; want a folder, which may be new", err)
 		}
 		opts.Dir = o.checkpoints
 	}

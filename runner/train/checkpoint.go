@@ -237,7 +237,7 @@ func (r *run[T]) restore(f ckpt.File) error {
 		return err
 	}
 	if was, is := c.Note["identity"], r.identity(r.set); was != is {
-		return fmt.Errorf("of another configuration or other data: %s; want %s", was, is)
+		return fmt.Errorf("of another configuration or other data: %s", differences(was, is))
 	}
 	if c.Step > r.total {
 		return fmt.Errorf("step %d; want at most %d", c.Step, r.total)

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
 
@@ -24,11 +23,8 @@ type feed[T model.Float] struct {
 	augment data.Augment
 	scratch []T // one example
 
-	narrow bool         // whether columns without a number are to be left out
-	active []byte       // per column, whether some example of a batch is not 0 there
-	spans  []model.Span // of these
-	bytes  []uint8      // those columns of a batch
-	number []int32      // 0, 1, 2 …
+	sparse bool             // whether to give examples as x
+	x      kernel.Sparse[T] // of a batch
 }
 
 func newFeed[T model.Float](set *data.Set, augment data.Augment) *feed[T] {
@@ -70,18 +66,15 @@ func narrow[T model.Float](x []float64) []T {
 	return y
 }
 
-// input writes the examples called rows to x, one after another: the columns
-// that it returns, nil for all.
-func (f *feed[T]) input(x []T, rows []int32) []model.Span {
+// input writes the examples called rows to x, one after another, or returns them
+// as a sparse matrix until the next call.
+func (f *feed[T]) input(x []T, rows []int32) *kernel.Sparse[T] {
 	n := f.set.Features
 	switch {
-	case f.u8 != nil && f.shift == nil && len(f.scale) == 1 && f.narrow && f.columns(rows):
-		k := len(f.bytes) / len(rows)
-		for len(f.number) < len(rows) {
-			f.number = append(f.number, int32(len(f.number)))
-		}
-		kernel.GatherU8(x, k, f.bytes, k, f.number[:len(rows)], k, f.scale, nil)
-		return f.spans
+	case f.sparse && f.u8 != nil:
+		return f.sparseBytes(rows)
+	case f.sparse && f.indptr != nil:
+		return f.sparseRows(rows)
 	case f.u8 != nil:
 		kernel.GatherU8(x, n, f.u8, n, rows, n, f.scale, f.shift)
 	case f.dense != nil:
@@ -91,79 +84,24 @@ func (f *feed[T]) input(x []T, rows []int32) []model.Span {
 		for i, r := range rows {
 			to := x[i*n:][:n]
 			for k := f.indptr[r]; k < f.indptr[r+1]; k++ {
-				s := f.scale[0]
-				if len(f.scale) > 1 {
-					s = f.scale[f.col[k]]
-				}
-				to[f.col[k]] = T(f.val[k] * s)
+				to[f.col[k]] = f.value(k)
 			}
 		}
 	}
 	return nil
 }
 
-// columns finds the columns of bytes that are not 0 in all of the examples, and
-// copies them; it reports whether leaving the others out is worth it. Gaps of up
-// to 3 columns are not left out.
-func (f *feed[T]) columns(rows []int32) bool {
-	n := f.set.Features
-	if f.active == nil {
-		f.active, f.spans = make([]byte, n), make([]model.Span, 0, n/4+1)
+// value is number k of the sparse rows, scaled.
+func (f *feed[T]) value(k int64) T {
+	s := f.scale[0]
+	if len(f.scale) > 1 {
+		s = f.scale[f.col[k]]
 	}
-	if most := len(rows) * n / 5 * 4; cap(f.bytes) < most {
-		f.bytes = make([]uint8, 0, most)
-	}
-	clear(f.active)
-	for _, r := range rows {
-		orBytes(f.active, f.u8[int(r)*n:][:n])
-	}
-	f.spans = f.spans[:0]
-	k := 0
-	for j := 0; j < n; j++ {
-		if f.active[j] == 0 {
-			continue
-		}
-		if last := len(f.spans) - 1; last >= 0 && j-f.spans[last].To <= 3 {
-			k += j + 1 - f.spans[last].To
-			f.spans[last].To = j + 1
-		} else {
-			k++
-			f.spans = append(f.spans, model.Span{From: j, To: j + 1})
-		}
-	}
-	if k == 0 || 5*k > 4*n {
-		return false
-	}
-	f.bytes = f.bytes[:0]
-	for _, r := range rows {
-		row := f.u8[int(r)*n:][:n]
-		for _, s := range f.spans {
-			f.bytes = append(f.bytes, row[s.From:s.To]...)
-		}
-	}
-	return true
-}
-
-// orBytes sets to[i] |= from[i], 32 at a time; the lengths are equal.
-func orBytes(to, from []byte) {
-	word := binary.LittleEndian
-	for len(to) >= 32 && len(from) >= 32 {
-		t, f := (*[32]byte)(to), (*[32]byte)(from)
-		a, b := word.Uint64(t[0:8])|word.Uint64(f[0:8]), word.Uint64(t[8:16])|word.Uint64(f[8:16])
-		c, d := word.Uint64(t[16:24])|word.Uint64(f[16:24]), word.Uint64(t[24:32])|word.Uint64(f[24:32])
-		word.PutUint64(t[0:8], a)
-		word.PutUint64(t[8:16], b)
-		word.PutUint64(t[16:24], c)
-		word.PutUint64(t[24:32], d)
-		to, from = to[32:], from[32:]
-	}
-	for i, b := range from {
-		to[i] |= b
-	}
+	return T(f.val[k] * s)
 }
 
 // training is input for examples as they are in an epoch: augmented.
-func (f *feed[T]) training(x []T, rows []int32, seed, epoch int64) []model.Span {
+func (f *feed[T]) training(x []T, rows []int32, seed, epoch int64) *kernel.Sparse[T] {
 	if f.scratch == nil {
 		return f.input(x, rows)
 	}

@@ -1,42 +1,67 @@
 package train
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/trawl-sweep/trawl/runner/train/data"
 )
 
-// A batch without its columns of zeros has the other ones unchanged.
-func TestColumnsOfABatch(t *testing.T) {
-	set, err := source.Open("mnist", data.Options{})
-	if err != nil {
+// A batch as a sparse matrix has the numbers of the dense one, from bytes and
+// from the sparse rows of LIBSVM.
+func TestSparseBatchIsTheDenseOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "wide.svm")
+	if err := os.WriteFile(path, []byte("1 2:0.5 9:-3\n0\n1 1:7 2:1 11:4\n0 30:2\n1 3:1\n0 4:1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	whole, part := newFeed[float32](set, data.Augment{}), newFeed[float32](set, data.Augment{})
-	part.narrow = true
-	rows := []int32{5, 9_999, 17, 0, 5}
-	x, y := make([]float32, len(rows)*784), make([]float32, len(rows)*784)
-	if cols := whole.input(x, rows); cols != nil {
-		t.Fatalf("columns are left out unasked: %v", cols)
-	}
-	cols := part.input(y, rows)
-	k := 0
-	for _, s := range cols {
-		k += s.To - s.From
-	}
-	if k == 0 || k > 784*4/5 {
-		t.Fatalf("%d columns of 784; want those in use, of 5 digits", k)
-	}
-	got := make([]float32, len(x))
-	for i := range rows {
-		from := y[i*k:][:k]
-		for _, s := range cols {
-			from = from[copy(got[i*784+s.From:i*784+s.To], from):]
+	for _, name := range []string{"mnist", path} {
+		for _, scaled := range []bool{false, true} {
+			set, err := source.Open(name, data.Options{Split: data.Split{Train: 6}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			dense, sparse := newFeed[float32](set, data.Augment{}), newFeed[float32](set, data.Augment{})
+			n := set.Features
+			if scaled && name != "mnist" {
+				dense.scale = make([]float32, n)
+				for j := range dense.scale {
+					dense.scale[j] = 1 / float32(3+j)
+				}
+				sparse.scale = dense.scale
+			}
+			sparse.chooseSparse()
+			for _, rows := range [][]int32{{5, 0, 1, 5}, {3, 2}, {}} {
+				want, got := make([]float32, len(rows)*n), make([]float32, len(rows)*n)
+				x := sparse.input(nil, rows)
+				if y := dense.input(want, rows); x == nil || y != nil {
+					t.Fatalf("%s: got %v and %v want the first alone sparse", name, x, y)
+				}
+				for i := range rows {
+					for k := x.Start[i]; k < x.Start[i+1]; k++ {
+						got[i*n+int(x.Col[k])] = x.Val[k]
+					}
+				}
+				if x.Rows != len(rows) || x.Cols != n || !reflect.DeepEqual(got, want) {
+					t.Errorf("%s, rows %v: the batch differs from the dense one", name, rows)
+				}
+			}
 		}
 	}
-	if !reflect.DeepEqual(got, x) {
-		t.Error("the batch differs from the whole one")
+}
+
+// Rows of many numbers, and those that are shifted, stay dense.
+func TestDenseDataStaysDense(t *testing.T) {
+	for name, o := range map[string]data.Options{"breast-cancer": {}, "mnist": {Standardize: true}} {
+		set, err := source.Open(name, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := newFeed[float32](set, data.Augment{})
+		if f.chooseSparse(); f.sparse {
+			t.Errorf("%s: sparse; want it dense", name)
+		}
 	}
 }
 

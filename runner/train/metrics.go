@@ -98,9 +98,9 @@ func (e *evaluator[T]) part(ctx context.Context, w []T, rows []int32) ([]float64
 		}
 		batch := rows[:min(len(rows), e.net.Rows())]
 		rows = rows[len(batch):]
-		cols := e.feed.input(e.net.Input(), batch)
+		x := e.feed.input(e.net.Input(), batch)
 		e.feed.outcomes(e.label, e.target, batch)
-		z := e.net.Forward(w, len(batch), cols)
+		z := e.net.Forward(w, len(batch), x)
 		if e.feed.set.Classes == 0 {
 			for i, y := range e.target[:len(batch)] {
 				t.number(float64(z[i]), float64(y))

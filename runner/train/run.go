@@ -221,7 +221,9 @@ func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], err
 	}
 	rows := min(max(chunkSize/spec.In, minChunk), maxChunk)
 	r.net = model.New[T](spec, min(rows, max(r.batch, len(set.Val), len(set.Test))))
-	r.feed.narrow = spec.In >= 64 && r.net.Layers[0].Out >= 64 // else looking for them takes longer than they do
+	if r.net.Layers[0].Out >= sparseOut {
+		r.feed.chooseSparse()
+	}
 	r.eval = newEvaluator(r.net, r.feed, r.mayGoOn)
 	r.names = metricNames(set.Classes, len(set.Val) > 0)
 	r.w, r.g = make([]T, r.net.Len()), make([]T, r.net.Len())

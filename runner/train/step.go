@@ -63,7 +63,7 @@ func (r *run[T]) gradient(ctx context.Context, rows []int32, epoch int64) (loss 
 		}
 		part := rows[b.Place:min(b.Place+r.net.Rows(), len(rows))]
 		b.Rows = len(part)
-		b.Columns = r.feed.training(r.net.Input(), part, r.Seed, epoch)
+		b.X = r.feed.training(r.net.Input(), part, r.Seed, epoch)
 		r.feed.outcomes(r.label, r.target, part)
 		losses, ok := r.net.Gradient(r.w, r.g, b)
 		for _, l := range losses {

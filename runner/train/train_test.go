@@ -191,7 +191,7 @@ func TestUselessCheckpoints(t *testing.T) {
 		{"cut off", whole[:len(whole)/2], c, "cut off"},
 		{"empty", nil, c, "at least 8"},
 		{"damaged", append(append([]byte{}, whole[:len(whole)-1]...), whole[len(whole)-1]^1), c, "checksum"},
-		{"another learning rate", whole, other, "another configuration"},
+		{"another learning rate", whole, other, "another configuration or other data: lr: 0.2; want 0.3"},
 		{"another program's", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), c, "format"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

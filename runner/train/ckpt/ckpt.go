@@ -192,7 +192,8 @@ func pieces[T any](w io.Writer, b []byte, x []T, app func([]byte, T) []byte) err
 	return nil
 }
 
-// Encode returns f as bytes; see Write.
+// Encode returns f as bytes; see Write. It panics where Write has an error, too:
+// a header that is larger than readers take.
 func Encode(f File) []byte {
 	var b bytes.Buffer
 	if err := Write(&b, f); err != nil {

@@ -45,7 +45,8 @@ func Weight(n int) string { return "layers." + strconv.Itoa(n) + ".weight" }
 // Bias is the name of the bias of layer n.
 func Bias(n int) string { return "layers." + strconv.Itoa(n) + ".bias" }
 
-// File lays c out as a file.
+// File lays c out as a file, with the names and shapes of the package comment. It
+// does not copy the numbers.
 func (c Checkpoint) File() File {
 	f := File{Meta: map[string]string{
 		"format": Format, "version": strconv.Itoa(Version), "config": string(c.Config),

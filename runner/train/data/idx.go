@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 )
 
@@ -27,6 +29,9 @@ func (r *reading) idx(images, labels file) error {
 		have, err = r.idxLabels(b, labels.name)
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; want the labels of %s there, .gz or not", err, filepath.Base(images.name))
+	}
 	if err == nil && have != r.rows-before {
 		err = fmt.Errorf("%s: %d labels; want %d, one for each image of %s", labels.name, have, r.rows-before, images.name)
 	}

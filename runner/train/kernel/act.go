@@ -72,8 +72,8 @@ func reluBackGo[T Float](dx, dy, y []T) {
 	}
 }
 
-// Tanh sets dst[i] = tanh x[i], within about two units in the last place, odd
-// to the bit. dst may be x; the lengths are equal.
+// Tanh sets dst[i] = tanh x[i] = (e^2x − 1)/(e^2x + 1), within about two units in
+// the last place, odd to the bit. dst may be x; the lengths are equal.
 func Tanh[T Float](dst, x []T) {
 	checkSame("Tanh", len(dst), len(x))
 	if single[T]() {

@@ -31,7 +31,8 @@ func GatherU8[T Float](dst []T, ldd int, src []uint8, lds int, rows []int32, n i
 	}
 }
 
-// Gather is GatherU8 from a matrix of T. A nil scale multiplies by nothing.
+// Gather is GatherU8 from a matrix of T: dst[i][j] = src[rows[i]][j]·scale[j] +
+// shift[j], with the same shapes and panics. A nil scale multiplies by nothing.
 func Gather[T Float](dst []T, ldd int, src []T, lds int, rows []int32, n int, scale, shift []T) {
 	ns := len(scale)
 	if scale == nil {

@@ -49,7 +49,9 @@ func Gemm[T Float](w *Work, ta, tb bool, m, n, k int, a []T, lda int, b []T, ldb
 	if !acc {
 		clearRows(c, m, n, ldc)
 	}
-	gemm64(ta, tb, m, n, k, f64(a), lda, f64(b), ldb, f64(c), ldc)
+	if k > 0 {
+		gemm64(ta, tb, m, n, k, f64(a), lda, f64(b), ldb, f64(c), ldc)
+	}
 }
 
 // A product is the arguments of Gemm in float32, checked, none of the sizes 0.

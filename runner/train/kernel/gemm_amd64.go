@@ -125,11 +125,7 @@ func (g *gemm) transposeB(dst []float32, wide, j, cols int) {
 // value.
 func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	if rows < 8 || cols < 8 {
-		for r := range rows {
-			for c, v := range src[r*lds:][:cols] {
-				dst[c*ldd+r] = v
-			}
-		}
+		transposeGo(dst, ldd, src, lds, rows, cols)
 		return
 	}
 	for r := 0; r < rows; r += 8 {

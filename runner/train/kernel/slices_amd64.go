@@ -158,3 +158,69 @@ func rmspropSlice(w, s, g []float32, rho, fresh, rate, eps, inside, decay float3
 	}
 	rmspropAVX2(len(w), rho, fresh, rate, eps, inside, decay, first(w), first(s), first(g))
 }
+
+func transposeSlice(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if level == plain {
+		transposeGo(dst, ldd, src, lds, rows, cols)
+		return
+	}
+	transpose(dst, ldd, src, lds, rows, cols)
+}
+
+// sparseSlice adds a sparse row times B to c, in strips of as many vectors as
+// there are registers for; the last columns go under a mask.
+func sparseSlice(col []int32, val, b []float32, ldb int, c []float32, zero bool) {
+	if level == plain || len(col) == 0 {
+		sparseGo(col, val, b, ldb, c, zero)
+		return
+	}
+	width, nv := 8, 8
+	if level == avx512 {
+		width, nv = 16, 16
+	}
+	pc, pv := unsafe.SliceData(col), first(val)
+	for j := 0; j < len(c); j += nv * width {
+		rest := len(c) - j
+		for nv > 1 && nv*width > rest {
+			nv /= 2
+		}
+		if level == avx512 {
+			sparseAVX512(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], zero, uint32(1<<min(rest, width)-1))
+		} else {
+			sparseAVX2(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], zero, &maskTable[16-min(rest, width)])
+		}
+	}
+}
+
+// pairSlice adds a pair of sparse rows, at least one number of them, times B to
+// two rows of c, in strips.
+func pairSlice(col []int32, val, b []float32, ldb int, c []float32, ldc, n int) {
+	if level == plain {
+		pairGo(col, val, b, ldb, c, ldc, n, 2)
+		return
+	}
+	width, nv := 8, 4
+	if level == avx512 {
+		width, nv = 16, 8
+	}
+	pc, pv := unsafe.SliceData(col), first(val)
+	for j := 0; j < n; j += nv * width {
+		rest := n - j
+		for nv > 1 && nv*width > rest {
+			nv /= 2
+		}
+		if level == avx512 {
+			sparsePairAVX512(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], ldc*float, false, uint32(1<<min(rest, width)-1))
+		} else {
+			sparsePairAVX2(nv, len(col), pc, pv, &b[j], ldb*float, &c[j], ldc*float, false, &maskTable[16-min(rest, width)])
+		}
+	}
+}
+
+// nonzeroSlice does NonzeroU8 for the first j bytes, and found n.
+func nonzeroSlice(col []int32, val []float32, src []uint8, scale float32) (n, j int) {
+	if j = len(src) &^ 15; level != avx512 || j == 0 {
+		return 0, 0
+	}
+	return nonzeroAVX512(j/16, &src[0], scale, &col[0], &val[0]), j
+}

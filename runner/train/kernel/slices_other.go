@@ -34,3 +34,17 @@ func adamSlice(w, m, s, g []float32, r *AdamRates[float32]) { adamGo(w, m, s, g,
 func rmspropSlice(w, s, g []float32, rho, fresh, rate, eps, inside, decay float32) {
 	rmspropGo(w, s, g, rho, fresh, rate, eps, inside, decay)
 }
+
+func transposeSlice(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	transposeGo(dst, ldd, src, lds, rows, cols)
+}
+
+func sparseSlice(col []int32, val, b []float32, ldb int, c []float32, zero bool) {
+	sparseGo(col, val, b, ldb, c, zero)
+}
+
+func pairSlice(col []int32, val, b []float32, ldb int, c []float32, ldc, n int) {
+	pairGo(col, val, b, ldb, c, ldc, n, 2)
+}
+
+func nonzeroSlice(col []int32, val []float32, src []uint8, scale float32) (n, j int) { return 0, 0 }

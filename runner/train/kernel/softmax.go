@@ -35,7 +35,8 @@ func SoftmaxCE[T Float](z []T, ld, rows, n int, label []int32, smoothing, scale 
 	return oneGroup(z, ld, rows, n, label, smoothing, scale, loss, gradient)
 }
 
-// SoftmaxLoss is SoftmaxCE for evaluation: z becomes the probabilities.
+// SoftmaxLoss is SoftmaxCE for evaluation: the same losses and count, and z becomes
+// the probabilities p_j = exp z_j / Σ exp z.
 func SoftmaxLoss[T Float](z []T, ld, rows, n int, label []int32, smoothing T, loss []float64) (right int) {
 	return oneGroup(z, ld, rows, n, label, smoothing, 1, loss, probabilities)
 }

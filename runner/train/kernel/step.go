@@ -2,8 +2,15 @@ package kernel
 
 import "math"
 
-// DescendStep is one step of gradient descent, w ← w − rate·(g + decay·w), all
-// of one length.
+// DescendStep is one step of gradient descent,
+//
+//	w ← w − rate·(g + decay·w)
+//
+// on weights w and gradient g of one length, each operation rounded. rate is the
+// learning rate η, decay the coefficient λ of an L2 penalty ½λ‖w‖².
+//
+// Robbins and Monro, A stochastic approximation method, Ann. Math. Stat. 22(3),
+// 1951.
 func DescendStep[T Float](w, g []T, rate, decay T) {
 	checkSame("DescendStep", len(w), len(g))
 	if single[T]() {

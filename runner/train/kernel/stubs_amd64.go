@@ -17,6 +17,40 @@ func gemmAVX512(mr int, nv int, k int, a *float32, rs int, ks int, b *float32, b
 //go:noescape
 func gemmAVX2(mr int, nv int, k int, a *float32, rs int, ks int, b *float32, bs int, c *float32, ldc int, zero bool, mask *int32)
 
+// sparseAVX512 adds k >= 0 products of val and row col[i] of B to nv (1, 2 … 16) vectors of 1 rows of c:
+// step i has 1 of val, one for each row of c. The rows of B are bs bytes apart, those of c ldc; with zero c
+// starts from 0. A single vector is read and written under the mask alone.
+//
+//go:noescape
+func sparseAVX512(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, zero bool, mask uint32)
+
+// sparseAVX2 adds k >= 0 products of val and row col[i] of B to nv (1, 2 … 8) vectors of 1 rows of c:
+// step i has 1 of val, one for each row of c. The rows of B are bs bytes apart, those of c ldc; with zero c
+// starts from 0. A single vector is read and written under the mask alone.
+//
+//go:noescape
+func sparseAVX2(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, zero bool, mask *int32)
+
+// sparsePairAVX512 adds k >= 0 products of val and row col[i] of B to nv (1, 2 … 8) vectors of 2 rows of c:
+// step i has 2 of val, one for each row of c. The rows of B are bs bytes apart, those of c ldc; with zero c
+// starts from 0. A single vector is read and written under the mask alone.
+//
+//go:noescape
+func sparsePairAVX512(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, ldc int, zero bool, mask uint32)
+
+// sparsePairAVX2 adds k >= 0 products of val and row col[i] of B to nv (1, 2 … 4) vectors of 2 rows of c:
+// step i has 2 of val, one for each row of c. The rows of B are bs bytes apart, those of c ldc; with zero c
+// starts from 0. A single vector is read and written under the mask alone.
+//
+//go:noescape
+func sparsePairAVX2(nv int, k int, col *int32, val *float32, b *float32, bs int, c *float32, ldc int, zero bool, mask *int32)
+
+// nonzeroAVX512 writes the places of the bytes of 16·blocks that are not 0, and the bytes times scale, and returns
+// how many there are. It writes 16 numbers at a time, those beyond the last of no meaning.
+//
+//go:noescape
+func nonzeroAVX512(blocks int, src *uint8, scale float32, col *int32, val *float32) int
+
 // packAVX2 copies rows of nv (1 … 4) vectors of 8, ss and ds bytes apart. Of the last vector it reads the columns
 // whose mask is negative, and writes 0 in place of the others.
 //

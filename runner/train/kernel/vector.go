@@ -18,7 +18,7 @@ func axpyGo[T Float](alpha T, x, y []T) {
 	}
 }
 
-// Scale sets x[i] ← alpha·x[i].
+// Scale sets x[i] ← alpha·x[i], rounded once.
 func Scale[T Float](alpha T, x []T) {
 	if single[T]() {
 		scaleSlice(float32(alpha), f32(x))
@@ -47,8 +47,8 @@ func Dot[T Float](x, y []T) float64 {
 	return dotGo(f64(x), f64(y))
 }
 
-// SumSquares is Dot(x, x), the square of the Euclidean norm. In float32 it can
-// not overflow.
+// SumSquares is Dot(x, x) = Σ x[i]², the square of the Euclidean norm, in the
+// lanes of Dot; 0 for no values. In float32 it cannot overflow.
 func SumSquares[T Float](x []T) float64 { return Dot(x, x) }
 
 func dotGo[T Float](x, y []T) float64 {
@@ -86,7 +86,8 @@ func SetRows[T Float](c []T, ldc, m, n int, row []T) {
 	}
 }
 
-// AddRows adds row, of n values, to each of the m rows of c (stride ldc).
+// AddRows adds row, of n values, to each of the m rows of c (stride ldc): a bias
+// to the sums of m examples.
 func AddRows[T Float](c []T, ldc, m, n int, row []T) {
 	checkMatrix("AddRows", len(c), m, n, ldc)
 	checkSame("AddRows", n, len(row))

@@ -73,7 +73,8 @@ type Spec struct {
 	Frozen int
 }
 
-// Check says what is wrong with s.
+// Check returns what is wrong with the shapes of s, as an error that says what is
+// wanted. The numbers L1, L2, Smoothing and Dropout are the caller's to check.
 func (s Spec) Check() error {
 	switch {
 	case s.In < 1 || s.Out < 1:
@@ -81,7 +82,7 @@ func (s Spec) Check() error {
 	case len(s.Hidden) > MaxHidden:
 		return fmt.Errorf("%d hidden layers; want at most %d", len(s.Hidden), MaxHidden)
 	case s.Frozen < 0 || s.Frozen > len(s.Hidden):
-		return fmt.Errorf("%d layers frozen of %d; want at least one that learns", s.Frozen, len(s.Hidden)+1)
+		return fmt.Errorf("freeze: %d of %d layers; want at least one that learns", s.Frozen, len(s.Hidden)+1)
 	case s.Loss == Squared && s.Out != 1:
 		return fmt.Errorf("%d outputs with the squared loss; want 1", s.Out)
 	}
@@ -129,7 +130,11 @@ type Net[T Float] struct {
 	drop [][]T  // h times mask, or h
 	d    [2][]T // gradients by z, in turn
 	loss []float64
-	some []T // columns of the first layer
+
+	// for sparse input
+	turned kernel.Pairs[T] // its transpose
+	wt     []T             // the first layer's weights, In × Out
+	gt     []T             // rows of their gradient, blockT × Out
 }
 
 // New returns a network for at most rows >= 1 examples at a time. It panics if
@@ -177,12 +182,12 @@ func (n *Net[T]) Input() []T { return n.x }
 // A Batch is what the examples of Input are to give, and how they count.
 type Batch[T Float] struct {
 	Rows int // examples in Input
-	// Columns are those that Input has, ascending, where the others are 0 in all
-	// examples; nil: all. Example i is then from i·(number of columns) on. The
-	// result is that of the whole input, but for weights that are not finite.
-	Columns []Span
-	Label   []int32 // classes, for CrossEntropy
-	Target  []T     // numbers, for Squared
+	// X is the examples in place of Input, where most of their numbers are 0;
+	// nil: Input. The result is that of the dense input if the weights are finite.
+	X *kernel.Sparse[T]
+
+	Label  []int32 // classes, for CrossEntropy
+	Target []T     // numbers, for Squared
 	// Scale of the gradient: 1/B, with B the examples of the whole mini-batch.
 	Scale T
 	// First is set for the first part of a mini-batch: its gradient replaces
@@ -196,12 +201,19 @@ type Batch[T Float] struct {
 	Key   uint64
 }
 
-// Gradient computes the mean loss's gradient by the parameters w, without the
-// penalties, into g (see Batch.First); the part of g that belongs to frozen
-// layers is left alone. It returns the loss of each example, until the next
-// call, and, for CrossEntropy, how many were classified right.
+// Gradient computes the gradient of the mean loss by the parameters w, both of Len
+// numbers, without the penalties, into g (see Batch.First): from the output layer
+// back, with d the gradient by z = Wa + b of a layer, over the examples i,
+//
+//	∂J/∂W = Σ dᵢaᵢᵀ,  ∂J/∂b = Σ dᵢ,  d of the layer below = (Wᵀd)·h′(z)
+//
+// and d = Scale·(p − q) or Scale·(z − y) at the outputs. It sums in the order of
+// the examples. The part of g that belongs to frozen layers is left alone.
+//
+// It returns the loss of each example, in nats or half squares of the target's
+// unit, until the next call, and, for CrossEntropy, how many were classified right.
 func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
-	n.forward(w, b.Rows, b.Columns, &b)
+	n.forward(w, b.Rows, b.X, &b)
 	top := len(n.Layers) - 1
 	d := n.z[top][:b.Rows*n.Out]
 	loss = n.loss[:b.Rows]
@@ -219,21 +231,21 @@ func (n *Net[T]) Gradient(w, g []T, b Batch[T]) (loss []float64, right int) {
 }
 
 // Forward returns the outputs, Out per example, for the first rows examples of
-// Input, with the columns cols (see Batch.Columns), under the parameters w,
-// without dropout. They stay until the next call and may be changed.
-func (n *Net[T]) Forward(w []T, rows int, cols []Span) []T {
-	n.forward(w, rows, cols, nil)
+// Input, or of x if it is not nil, under the parameters w, without dropout. They
+// stay until the next call and may be changed.
+func (n *Net[T]) Forward(w []T, rows int, x *kernel.Sparse[T]) []T {
+	n.forward(w, rows, x, nil)
 	return n.z[len(n.Layers)-1][:rows*n.Out]
 }
 
 // forward fills z, h and drop; dropout is that of b, and none without b.
-func (n *Net[T]) forward(w []T, rows int, cols []Span, b *Batch[T]) {
+func (n *Net[T]) forward(w []T, rows int, x *kernel.Sparse[T], b *Batch[T]) {
 	var a []T
 	for i, l := range n.Layers {
 		z := n.z[i][:rows*l.Out]
 		kernel.SetRows(z, l.Out, rows, l.Out, w[l.Bias:][:l.Out])
 		if i == 0 {
-			n.first(w, rows, cols, z)
+			n.first(w, rows, x, z)
 		} else {
 			kernel.Gemm(&n.work, false, true, rows, l.Out, l.In, a, l.In, w[l.Weight:], l.In, z, l.Out, true)
 		}
@@ -296,8 +308,11 @@ func (n *Net[T]) backward(w, g, d []T, b Batch[T]) {
 	}
 }
 
-// Penalty adds the gradient of the L1 and L2 terms of the layers that learn to
-// g: L1·sign(w) + L2·w, with sign(0) = 0.
+// Penalty adds the gradient of the L1 and L2 terms of the layers that learn to g,
+//
+//	g ← g + L1·sign(w) + L2·w,  sign(0) = 0
+//
+// for weights and not for biases; w and g have Len numbers.
 func (n *Net[T]) Penalty(w, g []T) {
 	if n.L1 == 0 && n.L2 == 0 {
 		return
@@ -317,7 +332,8 @@ func (n *Net[T]) Penalty(w, g []T) {
 	}
 }
 
-// PenaltyLoss is L1·Σ|w| + ½·L2·Σw² over the weights of all layers.
+// PenaltyLoss is L1·Σ|w| + ½·L2·Σw² over the weights of all layers, those that are
+// frozen included and biases not, summed in float64 in the order of w.
 func (n *Net[T]) PenaltyLoss(w []T) float64 {
 	sum := 0.0
 	for _, l := range n.Layers {

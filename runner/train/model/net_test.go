@@ -8,6 +8,8 @@ import (
 	"os"
 	"reflect"
 	"testing"
+
+	"github.com/trawl-sweep/trawl/runner/train/kernel"
 )
 
 // specs are all models and losses, with all their knobs in use.
@@ -116,51 +118,70 @@ func TestPartsHaveTheBitsOfTheWhole(t *testing.T) {
 	}
 }
 
-// Columns that are 0 in all examples can be left out of the input: the bits are
-// the same, in parts of a mini-batch too.
-func TestColumnsThatAreZero(t *testing.T) {
+// sparse is the first rows of Input as a sparse matrix.
+func sparse[T Float](n *Net[T], from, rows int) *kernel.Sparse[T] {
+	x := &kernel.Sparse[T]{Rows: rows, Cols: n.In, Start: []int32{0}}
+	for i := range rows {
+		for j, v := range n.Input()[(from+i)*n.In:][:n.In] {
+			if v != 0 {
+				x.Col, x.Val = append(x.Col, int32(j)), append(x.Val, v)
+			}
+		}
+		x.Start = append(x.Start, int32(len(x.Col)))
+	}
+	return x
+}
+
+// Sparse examples have the bits of dense ones, in parts of a mini-batch too.
+func TestSparseExamples(t *testing.T) {
 	for name, s := range specs() {
 		t.Run(name, func(t *testing.T) {
-			n, w, b := sample[float32](s, 5, testRows)
-			cols := []Span{{1, 2}, {3, 5}}
-			part := New[float32](s, testRows)
-			for i := range testRows {
-				x := n.Input()[i*5:][:5]
-				x[0], x[2] = 0, 0
-				copy(part.Input()[3*i:], []float32{x[1], x[3], x[4]})
-			}
-			want, got := make([]float32, n.Len()), make([]float32, n.Len())
-			for i := range got {
-				got[i] = 9 // of a step before
-			}
-			n.Gradient(w, want, b)
-			first, second := b, b
-			first.Rows, first.Columns = 4, cols
-			part.Gradient(w, got, first)
-			second.Rows, second.Columns, second.First, second.Place = 2, cols, false, 4
-			second.Label, second.Target = b.Label[4:], b.Target[4:]
-			copy(part.Input(), part.Input()[3*4:])
-			part.Gradient(w, got, second)
-			if !reflect.DeepEqual(got[n.FrozenLen():], want[n.FrozenLen():]) {
-				t.Errorf("gradient: got %v want %v", got, want)
-			}
-			z := append([]float32(nil), n.Forward(w, 2, nil)...)
-			copy(part.Input(), []float32{n.Input()[1], n.Input()[3], n.Input()[4], n.Input()[6], n.Input()[8], n.Input()[9]})
-			if y := part.Forward(w, 2, cols); !reflect.DeepEqual(y, z) {
-				t.Errorf("outputs: got %v want %v", y, z)
-			}
+			s.In = 37
+			sparseMatches[float32](t, s)
+			sparseMatches[float64](t, s)
 		})
+	}
+}
+
+func sparseMatches[T Float](t *testing.T, s Spec) {
+	n, w, b := sample[T](s, 5, testRows)
+	for i := range n.Input() {
+		if i%3 != 0 || i > 2*s.In && i < 3*s.In {
+			n.Input()[i] = 0
+		}
+	}
+	want, got := make([]T, n.Len()), make([]T, n.Len())
+	for i := range got {
+		got[i] = 9 // of a step before
+	}
+	n.Gradient(w, want, b)
+	part := New[T](s, testRows)
+	first, second := b, b
+	first.Rows, first.X = 4, sparse(n, 0, 4)
+	part.Gradient(w, got, first)
+	second.Rows, second.X, second.First, second.Place = 2, sparse(n, 4, 2), false, 4
+	second.Label, second.Target = b.Label[4:], b.Target[4:]
+	part.Gradient(w, got, second)
+	if !reflect.DeepEqual(got[n.FrozenLen():], want[n.FrozenLen():]) {
+		t.Errorf("gradient: got %v want %v", got, want)
+	}
+	z := append([]T(nil), n.Forward(w, 3, nil)...)
+	if y := part.Forward(w, 3, sparse(n, 0, 3)); !reflect.DeepEqual(y, z) {
+		t.Errorf("outputs: got %v want %v", y, z)
 	}
 }
 
 func TestNothingIsAllocated(t *testing.T) {
 	for name, s := range specs() {
 		n, w, b := sample[float32](s, 5, testRows)
-		g := make([]float32, n.Len())
+		g, few := make([]float32, n.Len()), b
+		few.X = sparse(n, 0, testRows)
 		if a := testing.AllocsPerRun(5, func() {
 			n.Gradient(w, g, b)
+			n.Gradient(w, g, few)
 			n.Penalty(w, g)
 			n.Forward(w, testRows, nil)
+			n.Forward(w, testRows, few.X)
 		}); a != 0 {
 			t.Errorf("%s: %v allocations", name, a)
 		}

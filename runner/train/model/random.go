@@ -18,8 +18,9 @@ const (
 	He          // in ±√(6/in): variance 2/in
 )
 
-// Initialise sets the parameters of layer i of s, a function of how, the seed
-// and the layer alone; w is the vector of all parameters.
+// Initialise sets the parameters of layer i of s: biases 0, weights uniform in
+// ±bound, bound·(2u − 1) with u of 53 random bits in [0, 1). They are a function of
+// how, the seed and the layer alone; w is the vector of all parameters.
 func Initialise[T Float](s Spec, w []T, i int, how Init, seed int64) {
 	layers, _ := s.Layers()
 	l := layers[i]

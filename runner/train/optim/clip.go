@@ -18,7 +18,9 @@ func ClipNorm[T Float](g []T, limit float64) (norm float64) {
 	return norm
 }
 
-// Scale is the second half of ClipNorm, for a norm that is known.
+// Scale is the second half of ClipNorm, g ← g · min(1, c/norm) with c the limit,
+// for a norm that is known. It leaves g where the limit is <= 0 or the norm not
+// finite. The factor is rounded to T once.
 func Scale[T Float](g []T, limit, norm float64) {
 	if limit <= 0 || norm <= limit || math.IsInf(norm, 0) || math.IsNaN(norm) {
 		return
@@ -29,8 +31,12 @@ func Scale[T Float](g []T, limit, norm float64) {
 	}
 }
 
-// ClipValue limits each element of g, in place, to [-limit, limit]. A limit
-// <= 0 clips nothing; NaN stays NaN.
+// ClipValue limits each element of g, in place,
+//
+//	gᵢ ← max(−c, min(c, gᵢ))
+//
+// with c the limit, in the units of the gradient. A limit <= 0 clips nothing; NaN
+// stays NaN. Unlike ClipNorm it turns the gradient.
 func ClipValue[T Float](g []T, limit float64) {
 	if limit <= 0 {
 		return
@@ -45,8 +51,8 @@ func ClipValue[T Float](g []T, limit float64) {
 	}
 }
 
-// Norm returns the Euclidean norm of g, summed in float64 from the first
-// element to the last. Where squares would overflow or vanish, g is scaled by
+// Norm returns the Euclidean norm √Σgᵢ² of g, summed in float64 from the first
+// element to the last; 0 for none. Where squares would overflow or vanish, g is scaled by
 // its largest element first. NaN if an element is NaN, else +Inf if one is
 // infinite.
 func Norm[T Float](g []T) float64 {

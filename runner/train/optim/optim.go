@@ -17,13 +17,12 @@ type Optimizer[T Float] struct {
 	n       int
 	steps   int64 // done
 	m, s, a []T   // of the rule's slots; nil where it has none
-
-	decay, tmp []T // of one block
 }
 
-// New returns an optimizer of n weights that has made no step.
+// New returns an optimizer of n >= 0 weights that has made no step: all vectors of
+// its state are 0. They take up to 3n numbers, none for gradient descent.
 func New[T Float](r Rule, n int) *Optimizer[T] {
-	o := &Optimizer[T]{rule: r, n: n, decay: make([]T, min(n, block)), tmp: make([]T, min(n, block))}
+	o := &Optimizer[T]{rule: r, n: n}
 	for _, name := range r.slots() {
 		*o.slot(name) = make([]T, n)
 	}
@@ -77,8 +76,9 @@ func (o *Optimizer[T]) Restore(steps int64, slots []Slot[T]) error {
 	return nil
 }
 
-// Step changes w, in place, by one update with the gradient g of the mean loss
-// of the batch and the learning rate eta. It panics if w or g has another
+// Step changes w, in place, by one update of the rule, whose formulas stand at
+// Rule, with the gradient g of the mean loss of the batch and the learning rate
+// eta, both of n numbers in one order. It panics if w or g has another
 // length than the optimizer. The numbers of the rule are rounded to T once.
 func (o *Optimizer[T]) Step(w, g []T, eta float64) {
 	if len(w) != o.n || len(g) != o.n {
@@ -95,63 +95,30 @@ func (o *Optimizer[T]) Step(w, g []T, eta float64) {
 	}
 }
 
-// block is how many weights take all passes of sgd before the next: few enough
-// to stay in the first-level cache.
-const block = 1024
-
-// sgd is made of the kernels' passes, which have the bits of the plain loop
-// over pace.
+// sgd is one pass of the kernels, which has the bits of the plain loop over pace.
 func (o *Optimizer[T]) sgd(w, g []T, eta float64) {
 	r := &o.rule
+	if r.Momentum == 0 {
+		kernel.DescendStep(w, g, T(eta), T(r.WeightDecay))
+		return
+	}
 	fresh := 1 - r.Dampening
 	if o.steps == 1 {
 		fresh = 1
 	}
+	form := kernel.HeavyBall
+	switch {
+	case r.Velocity && r.Nesterov:
+		form = kernel.VelocityNesterov
+	case r.Velocity:
+		form = kernel.Velocity
+	case r.Nesterov:
+		form = kernel.HeavyBallNesterov
+	}
 	if !r.Velocity {
 		fresh = float64(eta * fresh)
 	}
-	for at := 0; at < len(w); at += block {
-		end := min(at+block, len(w))
-		w, d := w[at:end], o.decayed(w[at:end], g[at:end])
-		if r.Momentum == 0 {
-			kernel.Axpy(-T(eta), d, w)
-			continue
-		}
-		v := o.m[at:end]
-		kernel.Scale(T(r.Momentum), v)
-		switch {
-		case r.Velocity && r.Nesterov:
-			kernel.Axpy(T(fresh), d, v)
-			u := o.tmp[:len(v)]
-			copy(u, d)
-			kernel.Axpy(T(r.Momentum), v, u)
-			kernel.Axpy(-T(eta), u, w)
-		case r.Velocity:
-			kernel.Axpy(T(fresh), d, v)
-			kernel.Axpy(-T(eta), v, w)
-		case r.Nesterov:
-			kernel.Axpy(-T(fresh), d, v)
-			u := o.tmp[:len(v)]
-			copy(u, v)
-			kernel.Scale(T(r.Momentum), u)
-			kernel.Axpy(-T(eta), d, u)
-			kernel.Axpy(1, u, w)
-		default:
-			kernel.Axpy(-T(fresh), d, v)
-			kernel.Axpy(1, v, w)
-		}
-	}
-}
-
-// decayed returns g + λw.
-func (o *Optimizer[T]) decayed(w, g []T) []T {
-	if o.rule.WeightDecay == 0 {
-		return g
-	}
-	d := o.decay[:len(g)]
-	copy(d, g)
-	kernel.Axpy(T(o.rule.WeightDecay), w, d)
-	return d
+	kernel.MomentumStep(form, w, o.m, g, T(r.Momentum), T(fresh), T(eta), T(r.WeightDecay))
 }
 
 // A pace is what a direction d makes of the speed v, and of that a step.
@@ -180,12 +147,18 @@ func (p pace[T]) velocityNesterov(v *T, d T) T {
 	return T(p.rate * (d + T(p.mu**v)))
 }
 
+// rmsprop is a pass of the kernels without momentum and centring, which has the
+// bits of the loop below.
 func (o *Optimizer[T]) rmsprop(w, g []T, eta float64) {
 	r := &o.rule
 	rho, kept := T(1-r.Rho), T(r.Rho)
 	lambda, rate, eps, inside := T(r.WeightDecay), T(eta), T(r.Eps), T(0)
 	if r.EpsInside {
 		eps, inside = 0, eps
+	}
+	if r.Momentum == 0 && !r.Centered {
+		kernel.RMSpropStep(w, o.s, g, kept, rho, rate, eps, inside, lambda)
+		return
 	}
 	p := pace[T]{mu: T(r.Momentum), rate: rate, fresh: 1}
 	if !r.Velocity {
@@ -218,22 +191,16 @@ func (o *Optimizer[T]) rmsprop(w, g []T, eta float64) {
 
 func (o *Optimizer[T]) adam(w, g []T, eta float64) {
 	r := &o.rule
-	b1, n1, b2, n2 := T(r.Beta1), T(1-r.Beta1), T(r.Beta2), T(1-r.Beta2)
-	rate := T(eta / (1 - power(r.Beta1, o.steps)))
-	spread := T(math.Sqrt(1 - power(r.Beta2, o.steps)))
-	lambda, shrink, eps := T(r.WeightDecay), T(1), T(r.Eps)
+	rates := kernel.AdamRates[T]{
+		Beta1: T(r.Beta1), Fresh1: T(1 - r.Beta1), Beta2: T(r.Beta2), Fresh2: T(1 - r.Beta2),
+		Rate:   T(eta / (1 - power(r.Beta1, o.steps))),
+		Spread: T(math.Sqrt(1 - power(r.Beta2, o.steps))),
+		Eps:    T(r.Eps), Decay: T(r.WeightDecay), Shrink: 1,
+	}
 	if r.Method == AdamW {
-		lambda, shrink = 0, T(1-float64(eta*r.WeightDecay))
+		rates.Decay, rates.Shrink = 0, T(1-float64(eta*r.WeightDecay))
 	}
-	m, s := o.m[:len(w)], o.s[:len(w)]
-	g = g[:len(w)]
-	for i, x := range w {
-		d := g[i] + T(lambda*x)
-		m[i] = T(b1*m[i]) + T(n1*d)
-		s[i] = T(b2*s[i]) + T(n2*T(d*d))
-		u := ratio(m[i], root(s[i])/spread+eps)
-		w[i] = T(shrink*x) - T(rate*u)
-	}
+	kernel.AdamStep(w, o.m, o.s, g, &rates)
 }
 
 // ratio is a/b, and 0 where b is 0: a gradient that was always 0 moves nothing.

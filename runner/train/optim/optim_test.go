@@ -206,6 +206,78 @@ func TestPassesHaveTheBitsOfThePlainLoop(t *testing.T) {
 	}
 }
 
+// The steps of Adam and the plain RMSprop are one pass of the kernels. It has the
+// bits of the loop that their formulas are, also where a denominator is 0.
+func TestAdaptivePassesHaveTheBitsOfThePlainLoop(t *testing.T) {
+	rules := append(rules(),
+		Rule{Method: RMSprop, Rho: 0.99, Eps: 1e-3, EpsInside: true, WeightDecay: 0.01}, Rule{Method: RMSprop, Rho: 0.9},
+		Rule{Method: Adam, Beta1: 0.9, Beta2: 0.999}, Rule{Method: AdamW, Beta1: 0, Beta2: 0.5, Eps: 1e-8, WeightDecay: 0.1})
+	for _, r := range rules {
+		if r.Method == SGD || r.Momentum != 0 || r.Centered {
+			continue
+		}
+		adaptiveMatches(t, r, 0.03)
+	}
+}
+
+func adaptiveMatches(t *testing.T, r Rule, eta float64) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	w, g := make([]float32, 2503), make([]float32, 2503)
+	for i := range w {
+		w[i] = float32(rng.NormFloat64())
+	}
+	o, want := New[float32](r, len(w)), append([]float32(nil), w...)
+	m, s := make([]float32, len(w)), make([]float32, len(w))
+	for step := 1; step <= 4; step++ {
+		for i := range g {
+			g[i] = float32(rng.NormFloat64()) * float32(rng.IntN(3)) * float32(min(i, 1)) // the first is always 0
+		}
+		o.Step(w, g, eta)
+		for i, x := range want {
+			if r.Method == RMSprop {
+				want[i] = plainRMSprop(r, x, &s[i], g[i], eta)
+			} else {
+				want[i] = plainAdam(r, x, &m[i], &s[i], g[i], eta, step)
+			}
+		}
+		if !reflect.DeepEqual(w, want) {
+			t.Fatalf("%+v: step %d differs from the plain loop", r, step)
+		}
+	}
+}
+
+// plainRMSprop is RMSprop as Rule has it, each operation rounded to float32.
+func plainRMSprop(r Rule, x float32, s *float32, g float32, eta float64) float32 {
+	d := g + float32(float32(r.WeightDecay)*x)
+	*s = float32(float32(r.Rho)**s) + float32(float32(1-r.Rho)*float32(d*d))
+	below := root(*s) + float32(r.Eps)
+	if r.EpsInside {
+		below = root(*s + float32(r.Eps))
+	}
+	if below == 0 {
+		return x
+	}
+	return x - float32(float32(eta)*float32(d/below))
+}
+
+// plainAdam is Adam or AdamW as Rule has it, each operation rounded to float32.
+func plainAdam(r Rule, x float32, m, s *float32, g float32, eta float64, step int) float32 {
+	d := g
+	if r.Method == Adam {
+		d += float32(float32(r.WeightDecay) * x)
+	}
+	*m = float32(float32(r.Beta1)**m) + float32(float32(1-r.Beta1)*d)
+	*s = float32(float32(r.Beta2)**s) + float32(float32(1-r.Beta2)*float32(d*d))
+	u := float32(0)
+	if below := float32(root(*s)/float32(math.Sqrt(1-power(r.Beta2, int64(step))))) + float32(r.Eps); below != 0 {
+		u = *m / below
+	}
+	if r.Method == AdamW {
+		x = float32(float32(1-float64(eta*r.WeightDecay)) * x)
+	}
+	return x - float32(float32(eta/(1-power(r.Beta1, int64(step))))*u)
+}
+
 func TestStepsDoNotAllocate(t *testing.T) {
 	for _, rule := range rules() {
 		o, w, g := New[float32](rule, 100), make([]float32, 100), make([]float32, 100)

@@ -36,7 +36,10 @@ type Schedule struct {
 	Warmup int64
 }
 
-// At returns the learning rate of mini-batch step = 0, 1, 2 …
+// At returns the learning rate η of mini-batch step = 0, 1, 2 … With W the warm-up,
+// it is η₀(step+1)/W before step W, and from there max(η(t), η_min) with η(t) the
+// formula of Decay at t = ⌊(step−W)/Unit⌋. Cosine counts T from the end of the
+// warm-up too, and stays at η_min after it. Same bits on every processor.
 func (s Schedule) At(step int64) float64 {
 	if step < s.Warmup {
 		return float64(s.Eta0 * (float64(step+1) / float64(s.Warmup)))

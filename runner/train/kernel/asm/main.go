@@ -11,6 +11,8 @@ func main() {
 	ConstraintExpr("amd64")
 	gemmAVX512()
 	gemmAVX2()
+	sparseLoops()
+	nonzeroAVX512()
 	packAVX2()
 	transposeAVX2()
 	elementwise()
