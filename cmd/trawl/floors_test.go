@@ -31,7 +31,6 @@ const (
 	cobraModule = "github.com/spf13/cobra"
 	flock       = "github.com/gofrs/flock"
 	gonum       = "gonum.org/v1/gonum"
-	protowire   = "google.golang.org/protobuf/encoding/protowire"
 	renameio    = "github.com/google/renameio/v2"
 	sqlite      = "modernc.org/sqlite"
 	starlark    = "go.starlark.net"
@@ -61,7 +60,7 @@ var floors = []storey{
 	{1, "runner/metric", nil},
 	{1, "runner/train/kernel", []string{xsys}},
 	{1, "runner/train/kernel/asm", []string{avo}}, // a program and module of its own, that writes the assembly
-	{1, "runner/metric/tfevents", []string{protowire}},
+	{1, "runner/metric/tfevents", nil},
 	{1, "runner/python", nil},
 	{1, "runner/train/model", []string{gonum}},
 	{1, "runner/train/optim", []string{gonum}},

@@ -3,8 +3,6 @@ package tfevents
 import (
 	"encoding/binary"
 	"math"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Types of tensors (tensorflow.DataType) that hold real numbers.
@@ -33,9 +31,9 @@ func tensor(b []byte) (v float64, ok bool) {
 	var dtype uint64
 	var content, list []byte
 	var number uint64
-	var from protowire.Number
+	var from fieldNumber
 	elements := int64(1)
-	fields(b, func(num protowire.Number, data []byte, value uint64) {
+	fields(b, func(num fieldNumber, data []byte, value uint64) {
 		switch num {
 		case 1:
 			dtype = value
@@ -68,10 +66,10 @@ func tensor(b []byte) (v float64, ok bool) {
 // size is the number of elements of TensorShapeProto: dim = 2 with size = 1.
 func size(b []byte) int64 {
 	n := int64(1)
-	fields(b, func(num protowire.Number, data []byte, _ uint64) {
+	fields(b, func(num fieldNumber, data []byte, _ uint64) {
 		if num == 2 {
 			dim := int64(0)
-			fields(data, func(num protowire.Number, _ []byte, value uint64) {
+			fields(data, func(num fieldNumber, _ []byte, value uint64) {
 				if num == 1 {
 					dim = int64(value)
 				}
@@ -85,7 +83,7 @@ func size(b []byte) int64 {
 }
 
 // kindOf says in which list a type is kept; 0 if it is no number.
-func kindOf(dtype uint64) protowire.Number {
+func kindOf(dtype uint64) fieldNumber {
 	switch dtype {
 	case dtFloat:
 		return 5
@@ -108,22 +106,20 @@ func kindOf(dtype uint64) protowire.Number {
 }
 
 // first is the first number of a packed list.
-func first(num protowire.Number, b []byte) (v uint64, ok bool) {
+func first(num fieldNumber, b []byte) (v uint64, ok bool) {
 	n := 0
 	switch num {
 	case 5:
-		var w uint32
-		w, n = protowire.ConsumeFixed32(b)
-		v = uint64(w)
+		v, n = consumeFixed32(b)
 	case 6:
-		v, n = protowire.ConsumeFixed64(b)
+		v, n = consumeFixed64(b)
 	default:
-		v, n = protowire.ConsumeVarint(b)
+		v, n = consumeVarint(b)
 	}
 	return v, n > 0
 }
 
-func fromField(dtype uint64, num protowire.Number, v uint64) (float64, bool) {
+func fromField(dtype uint64, num fieldNumber, v uint64) (float64, bool) {
 	if kindOf(dtype) != num {
 		return 0, false
 	}

@@ -27,8 +27,6 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // A Scalar is one number of an event file.
@@ -115,9 +113,9 @@ func (r *Reader) record(f io.ReaderAt, n int, emit func(Scalar)) error {
 
 // fields calls f for each field of a message, with its bytes or its number;
 // what is no message ends early.
-func fields(b []byte, f func(num protowire.Number, data []byte, value uint64)) {
+func fields(b []byte, f func(num fieldNumber, data []byte, value uint64)) {
 	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
+		num, typ, n := consumeTag(b)
 		if n < 0 {
 			return
 		}
@@ -125,18 +123,16 @@ func fields(b []byte, f func(num protowire.Number, data []byte, value uint64)) {
 		var data []byte
 		var value uint64
 		switch typ {
-		case protowire.VarintType:
-			value, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(b)
-			value = uint64(v)
-		case protowire.Fixed64Type:
-			value, n = protowire.ConsumeFixed64(b)
-		case protowire.BytesType:
-			data, n = protowire.ConsumeBytes(b)
+		case typeVarint:
+			value, n = consumeVarint(b)
+		case typeFixed32:
+			value, n = consumeFixed32(b)
+		case typeFixed64:
+			value, n = consumeFixed64(b)
+		case typeBytes:
+			data, n = consumeBytes(b)
 		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
+			return // groups, which event files do not have
 		}
 		if n < 0 {
 			return
@@ -150,7 +146,7 @@ func fields(b []byte, f func(num protowire.Number, data []byte, value uint64)) {
 func (r *Reader) event(b []byte, emit func(Scalar)) {
 	var step int64
 	var summary []byte
-	fields(b, func(num protowire.Number, data []byte, value uint64) {
+	fields(b, func(num fieldNumber, data []byte, value uint64) {
 		switch num {
 		case 2:
 			step = int64(value)
@@ -158,7 +154,7 @@ func (r *Reader) event(b []byte, emit func(Scalar)) {
 			summary = data
 		}
 	})
-	fields(summary, func(num protowire.Number, data []byte, _ uint64) {
+	fields(summary, func(num fieldNumber, data []byte, _ uint64) {
 		if num == 1 {
 			r.value(data, step, emit)
 		}
@@ -169,7 +165,7 @@ func (r *Reader) event(b []byte, emit func(Scalar)) {
 func (r *Reader) value(b []byte, step int64, emit func(Scalar)) {
 	s := Scalar{Step: step}
 	ok, plugin := false, ""
-	fields(b, func(num protowire.Number, data []byte, value uint64) {
+	fields(b, func(num fieldNumber, data []byte, value uint64) {
 		switch num {
 		case 1:
 			s.Tag = string(data)
@@ -194,9 +190,9 @@ func (r *Reader) value(b []byte, step int64, emit func(Scalar)) {
 
 // pluginOf reads SummaryMetadata: plugin_data = 1 with plugin_name = 1.
 func pluginOf(b []byte) (name string) {
-	fields(b, func(num protowire.Number, data []byte, _ uint64) {
+	fields(b, func(num fieldNumber, data []byte, _ uint64) {
 		if num == 1 {
-			fields(data, func(num protowire.Number, data []byte, _ uint64) {
+			fields(data, func(num fieldNumber, data []byte, _ uint64) {
 				if num == 1 {
 					name = string(data)
 				}
