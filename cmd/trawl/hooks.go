@@ -33,7 +33,7 @@ type hooks struct {
 	free  chan struct{} // a token per command that runs
 	wait  chan struct{} // and per event that waits
 	wg    sync.WaitGroup
-	mu    sync.Mutex // a hook that outlives the run must not write to a closed store
+	mu    sync.Mutex // a hook that outlives the run must not start, nor write to a closed store
 	over  bool
 
 	// Of the loop's goroutine.
@@ -150,7 +150,13 @@ func (h *hooks) fire(event string, env []string) {
 			h.free <- struct{}{}
 			defer func() { <-h.free }()
 		}
+		h.mu.Lock() // close closes the log, too
+		if h.over {
+			h.mu.Unlock()
+			return // counted in wait, as one that was not run
+		}
 		err := h.start(cmd)
+		h.mu.Unlock()
 		<-h.wait
 		if err == nil {
 			err = cmd.Wait()
@@ -188,7 +194,7 @@ func (h *hooks) close() {
 		h.note(fmt.Sprintf("%d commands were not run: those before them took too long", n))
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.over = true
-	h.mu.Unlock()
 	h.log.Close()
 }
