@@ -51,6 +51,33 @@ func TestSparseBatchIsTheDenseOne(t *testing.T) {
 	}
 }
 
+// A network learns the same bits from sparse examples and from dense ones.
+func TestSparseExamplesTeachTheSame(t *testing.T) {
+	var want string
+	for _, sparse := range []bool{false, true} {
+		c := small()
+		c.Hidden, c.BatchSize = []int{sparseOut}, 300 // in parts of 256 and 44
+		r, err := newRun[float32](c, Hooks{Source: source}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.feed.sparse {
+			t.Fatal("images are not taken as sparse")
+		}
+		r.feed.sparse = sparse
+		for range 2 {
+			if _, why, err := r.period(t.Context()); why != "" || err != nil {
+				t.Fatal(why, err)
+			}
+		}
+		if got := weightsHash(r.w); !sparse {
+			want = got
+		} else if got != want {
+			t.Errorf("got %s want %s, that of dense examples", got, want)
+		}
+	}
+}
+
 // Rows of many numbers, and those that are shifted, stay dense.
 func TestDenseDataStaysDense(t *testing.T) {
 	for name, o := range map[string]data.Options{"breast-cancer": {}, "mnist": {Standardize: true}} {

@@ -34,8 +34,11 @@ func every() map[string]Config {
 	c.Float64, c.Options.Standardize, c.Steps, c.Options.Split = true, true, 25, data.Split{Train: 300, Val: 60}
 	list["float64"] = c
 	c = small()
-	c.Hidden, c.Options.Split = []int{64}, data.Split{Train: 300, Val: 60} // columns of the input are left out
+	c.Hidden, c.Options.Split = []int{64}, data.Split{Train: 300, Val: 60} // examples are sparse
 	list["wide"] = c
+	c = small()
+	c.Optimizer, c.Momentum, c.LR, c.Options.Split = "rmsprop", 0, 0.01, data.Split{Train: 300, Val: 60}
+	list["plain rmsprop"] = c
 	return list
 }
 
