@@ -68,6 +68,8 @@ another trawl owns the sweep.`,
 type asker struct {
 	spec    *sweep.Spec
 	planner *loop.Planner
+	judge   *loop.Judge    // nil: no trial is told to stop
+	tick    int64          // of the last reports or end that the judge saw
 	store   *results.Store // nil: in memory
 	sync    bool
 	open    map[sweep.TrialID]*asked
@@ -81,6 +83,7 @@ type asked struct {
 	trial  sweep.Trial
 	params string
 	series map[string]*sweep.Series
+	ruling loop.Ruling // it was told to stop
 }
 
 func (a *app) askTell(ctx context.Context, o askTellOptions) error {
@@ -109,6 +112,9 @@ func (a *app) askTell(ctx context.Context, o askTellOptions) error {
 		return err
 	}
 	s.planner = loop.NewPlanner(f.Spec, smp, revision)
+	if s.judge, err = judge(f.Spec); err != nil {
+		return err
+	}
 	if s.store != nil {
 		if err := s.fold(ctx, revision); err != nil {
 			return err
@@ -157,6 +163,10 @@ func (s *asker) fold(ctx context.Context, revision int) error {
 			if err := s.take(e); err != nil {
 				return err
 			}
+		case *sweep.Stopping:
+			if x := s.open[e.Trial]; x != nil {
+				x.ruling = loop.Ruling{Why: e.Why, Verdict: sweep.Verdict{Stop: true, Reason: e.Reason, Inputs: e.Inputs}}
+			}
 		case *sweep.Ended:
 			if x := s.open[e.Trial]; x != nil && e.State.Settled() {
 				x.trial.State = e.State
@@ -165,6 +175,10 @@ func (s *asker) fold(ctx context.Context, revision int) error {
 				delete(s.open, e.Trial)
 			}
 		}
+	}
+	var err error
+	if s.tick, err = s.judge.Resume(s.store.Entries(ctx), s.store.Ticked(ctx)); err != nil {
+		return err
 	}
 	for id := sweep.TrialID(1); id <= s.last; id++ {
 		x := s.open[id]
@@ -189,6 +203,7 @@ func (s *asker) take(e *sweep.Proposed) error {
 	}
 	t.State, t.Attempt = sweep.Running, 1
 	s.open[e.Trial] = &asked{trial: t, params: e.Params}
+	s.judge.Open(e.Trial, e.Repeat)
 	s.last = max(s.last, e.Trial)
 	return nil
 }
@@ -401,8 +416,32 @@ func (s *asker) report(x *asked, q request, values []sweep.Report, w *bufio.Writ
 		values[i].At = s.now()
 		x.report(values[i].Name, values[i].Step, values[i].Value)
 	}
-	w.WriteString("{\"stop\":false,\"reason\":\"\"}\n")
-	return nil, []sweep.Post{{Trial: x.trial.ID, Attempt: 1, Reports: values}}
+	post := s.observe(x, values)
+	answer := json.NewEncoder(w)
+	answer.SetEscapeHTML(false)
+	if err := answer.Encode(struct {
+		Stop   bool   `json:"stop"`
+		Reason string `json:"reason"`
+	}{x.ruling.Stop, x.ruling.Reason}); err != nil {
+		return fail("%s", err)
+	}
+	return nil, []sweep.Post{post}
+}
+
+// observe shows reports to the judge; a ruling goes into the journal with them,
+// and stands.
+func (s *asker) observe(x *asked, values []sweep.Report) sweep.Post {
+	post := sweep.Post{Trial: x.trial.ID, Attempt: 1, Reports: values}
+	if s.judge == nil || len(values) == 0 {
+		return post
+	}
+	s.tick++
+	post.Tick, post.Reports = s.tick, loop.InOrder(values)
+	if r := s.judge.Observe(x.trial.ID, 1, post.Reports); r.Stop && !x.ruling.Stop {
+		x.ruling = r
+		post.Events = append(post.Events, &sweep.Stopping{Trial: x.trial.ID, Attempt: 1, Why: r.Why, Reason: r.Reason, Inputs: r.Inputs, Tick: s.tick})
+	}
+	return post
 }
 
 // next is the step of a report: the one given, else the metric's last + 1.
@@ -432,7 +471,17 @@ func (x *asked) report(name string, step int64, v float64) {
 func (s *asker) tell(x *asked, q request, values []sweep.Report, w *bufio.Writer, fail failer) ([]sweep.Event, []sweep.Post) {
 	e := &sweep.Ended{Trial: x.trial.ID, Attempt: 1, State: sweep.Finished, Reason: q.Reason}
 	switch state := sweep.State(q.State); state {
-	case "", sweep.Finished:
+	case sweep.Finished:
+	case "":
+		switch x.ruling.Why { // it did as it was told
+		case sweep.StopPrune:
+			e.State = sweep.Pruned
+		case sweep.StopDiverge:
+			e.State = sweep.Diverged
+		}
+		if e.Reason == "" {
+			e.Reason = x.ruling.Reason
+		}
 	case sweep.Failed:
 		e.State, e.Class = state, sweep.ClassExit
 	case sweep.Pruned, sweep.Diverged, sweep.Killed:
@@ -450,14 +499,21 @@ func (s *asker) tell(x *asked, q request, values []sweep.Report, w *bufio.Writer
 		return fail("trial %d: metric %q was neither told nor reported", x.trial.ID, missing)
 	}
 	x.trial.State = e.State
+	post := s.observe(x, values)
+	if s.judge != nil {
+		s.tick++
+		e.Tick = s.tick
+		s.judge.Settle(x.trial.ID, e.State)
+	}
 	s.planner.Settle(x.trial, told(e))
 	delete(s.open, x.trial.ID)
 	w.WriteString("{\"ok\":true}\n")
-	events := []sweep.Event{e}
+	events := append(post.Events, e)
 	for _, n := range s.planner.Drops() {
 		events = append(events, n)
 	}
-	return nil, []sweep.Post{{Trial: x.trial.ID, Attempt: 1, Reports: values, Events: events}}
+	post.Events = events
+	return nil, []sweep.Post{post}
 }
 
 // objective fills in the objectives; it returns the name of a missing one.

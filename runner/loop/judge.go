@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/trawl-sweep/trawl/sweep"
@@ -175,6 +176,26 @@ func (r *replay) take(e sweep.Event) (Ruling, error) {
 		}
 	}
 	return Ruling{}, nil
+}
+
+// Resume folds a journal and the reports beside it into a judge that has seen
+// nothing, and returns the last tick in them.
+func (j *Judge) Resume(entries iter.Seq2[sweep.Entry, error], reports iter.Seq2[sweep.Ticked, error]) (tick int64, err error) {
+	if j == nil {
+		return 0, nil
+	}
+	r := newReplay(j, reports)
+	defer r.stop()
+	for entry, err := range entries {
+		if err != nil {
+			return 0, err
+		}
+		if _, err := r.take(entry.Event); err != nil {
+			return 0, err
+		}
+	}
+	err = r.upTo(math.MaxInt64)
+	return r.last, err
 }
 
 // CheckRulings computes every decision to end a trial early again. entries and
