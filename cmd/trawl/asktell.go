@@ -46,6 +46,9 @@ last reported ones. Everything is in memory unless --db is given; then an answer
 means safe from kill -9, and is on the disk within 100 ms (--sync: before the
 answer). A second start hands out the asked but untold trials first.
 
+"stop" is true once early_terminate or stop_if of FILE says so; a tell without a
+state then counts as pruned or diverged.
+
 Exit status: 0 at the end of the input · 1 error · 2 usage or sweep file · 75
 another trawl owns the sweep.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
