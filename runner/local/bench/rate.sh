@@ -2,14 +2,14 @@
 # How many trials per second `trawl run` starts, runs and records, 2 at a time,
 # beside GNU parallel with a job log and a bare Go loop that records nothing.
 #
-#   runner/local/bench/rate.sh [TRIALS [PASSES]]      default: 1000 trials, 5 passes
+#   runner/local/bench/rate.sh [TRIALS [PASSES]]      default: 3000 trials, 5 passes
 #
 # The passes are interleaved, and the medians of one run are compared. Files go
 # below $BENCH_DIR (default /var/tmp), which should be a real disk. Exit status:
 # 0 if both targets are met, 1 if not, 77 if a tool is missing.
 set -euo pipefail
 export LC_ALL=C
-trials=${1:-1000} passes=${2:-5}
+trials=${1:-3000} passes=${2:-5}
 need_parallel=3.5 need_loop=0.70
 
 root=$(cd "$(dirname "$0")/../../.." && pwd)
