@@ -151,22 +151,28 @@ func trialArg(s string) (name string, id sweep.TrialID, ok bool) {
 	return name, sweep.TrialID(n), err == nil && n > 0
 }
 
+// chosen reads the trials that q chooses, and says so if there are none.
+func (a *app) chosen(ctx context.Context, r *results.Reader, name string, q results.Filter) (results.SweepRow, []results.TrialRow, error) {
+	row, err := r.Sweep(ctx, name)
+	if err != nil {
+		return row, nil, err
+	}
+	rows, err := r.Trials(ctx, row.Name, q)
+	if err == nil && len(rows) == 0 {
+		fmt.Fprintf(a.stderr, "sweep %s: no such trials\n", row.Name)
+	}
+	return row, rows, err
+}
+
 func (a *app) eachTrial(ctx context.Context, name string, q results.Filter, do func(string, sweep.TrialID) error) error {
 	r, err := a.read(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	row, err := r.Sweep(ctx, name)
+	row, rows, err := a.chosen(ctx, r, name, q)
 	if err != nil {
 		return err
-	}
-	rows, err := r.Trials(ctx, row.Name, q)
-	if err != nil {
-		return err
-	}
-	if len(rows) == 0 {
-		fmt.Fprintf(a.stderr, "sweep %s: no such trials\n", row.Name)
 	}
 	var errs []error
 	for _, t := range rows {

@@ -108,16 +108,9 @@ func (a *app) logsOf(ctx context.Context, name string, q results.Filter) error {
 		return err
 	}
 	defer r.Close()
-	row, err := r.Sweep(ctx, name)
+	row, rows, err := a.chosen(ctx, r, name, q)
 	if err != nil {
 		return err
-	}
-	rows, err := r.Trials(ctx, row.Name, q)
-	if err != nil {
-		return err
-	}
-	if len(rows) == 0 {
-		fmt.Fprintf(a.stderr, "sweep %s: no such trials\n", row.Name)
 	}
 	for _, t := range rows {
 		f, err := outputOf(row, t)

@@ -32,7 +32,8 @@ type sweeping struct {
 	runs     string // trawl-runs/NAME
 	db       *results.DB
 	store    *results.Store
-	first    []loop.Control // done before anything starts
+	learned  []sweep.Learned // of `from:`, for the first event or that of an extension
+	first    []loop.Control  // done before anything starts
 	fits     fitting
 }
 
@@ -87,6 +88,11 @@ func (s *sweeping) claim(ctx context.Context, how revise) error {
 	}
 	if last != nil && last.Digest != s.spec.Digest && !how.extend {
 		return s.changed(last)
+	}
+	if last == nil || last.Digest != s.spec.Digest {
+		if s.learned, err = s.learn(ctx); err != nil { // before there is a sweep
+			return err
+		}
 	}
 	if s.store, err = s.db.Claim(ctx, s.spec, s.runs); err != nil {
 		return err
@@ -161,10 +167,7 @@ func (s *sweeping) revise(ctx context.Context, last *sweep.SpecSet) error {
 		s.sayChanges(last)
 	}
 	if e.Why != "how" {
-		var err error
-		if e.Learned, err = s.learn(ctx); err != nil {
-			return err
-		}
+		e.Learned = s.learned
 	}
 	s.revision = e.Revision
 	return s.store.Revise(ctx, e, s.spec)

@@ -36,7 +36,6 @@ const killPatience = 10 * time.Second
 // trial a third of its time, and a trial gets SIGKILL when the thread that
 // started it ends.
 type supervisor struct {
-	dir    string
 	home   string // dir, absolute
 	ring   *os.File
 	seq    uint64
@@ -66,8 +65,8 @@ func Supervise(args []string) int {
 	// Caught, not ignored: what is ignored stays so in the trials.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGQUIT)
 	adopt()
-	s := &supervisor{dir: args[0], conn: -1, bell: [2]int{-1, -1}, path: map[string]string{}}
-	if err := s.open(); err != nil {
+	s := &supervisor{conn: -1, bell: [2]int{-1, -1}, path: map[string]string{}}
+	if err := s.open(args[0]); err != nil {
 		fmt.Fprintln(os.Stderr, "__supervise:", err)
 		return 1
 	}
@@ -75,10 +74,10 @@ func Supervise(args []string) int {
 	return 0
 }
 
-func (s *supervisor) open() error {
+func (s *supervisor) open(dir string) error {
 	syscall.CloseOnExec(connFD)
 	syscall.CloseOnExec(lockFD)
-	if err := os.Chdir(s.dir); err != nil { // the socket's path is relative: addresses are short
+	if err := os.Chdir(dir); err != nil { // the socket's path is relative: addresses are short
 		return err
 	}
 	var err error
