@@ -42,6 +42,7 @@ type Job struct {
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB
 	Memory       int64         // bytes of resident memory of its whole tree; 0: no limit
 	Grant        *Grant        // the backend's from Start on: it releases it after the end
+	Waits        bool          // there may be no slot yet: it starts when one frees (Config.Ahead of runner/loop)
 
 	// Mark is where the output had been read to, as the last Update said and
 	// the journal stored; "" from the start. For Recover.

@@ -26,6 +26,7 @@ func (s *sweeping) jobs(n int) func(sweep.Trial, string) (runner.Job, error) {
 type jobMaker struct {
 	*sweeping
 	base        []string
+	distinct    int // of a trial's own variables, when base was cleared of their names
 	interpreter string
 	ports       ports
 	python      pythonPath
@@ -156,8 +157,7 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	if err != nil {
 		return nil, err
 	}
-	env := make([]string, len(m.base), len(m.base)+12+len(python)+len(m.spec.Env))
-	copy(env, m.base)
+	env := make([]string, 0, len(m.base)+12+len(python)+len(m.spec.Env)) // with room for the base
 	env = append(env,
 		"TRAWL_SWEEP="+m.spec.Name,
 		"TRAWL_TRIAL="+strconv.FormatInt(int64(t.ID), 10),
@@ -175,7 +175,20 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	for _, e := range m.spec.Env {
 		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return lastWins(env), nil
+	env = lastWins(env)
+	m.without(env)
+	return append(env, m.base...), nil
+}
+
+// without takes the names of a trial's own variables out of the base. They are
+// the same for all trials, so that it does so once.
+func (m *jobMaker) without(own []string) {
+	if m.distinct == len(own) {
+		return
+	}
+	m.base = lastWins(append(slices.Clone(m.base), own...))
+	m.base = slices.DeleteFunc(m.base, func(kv string) bool { return slices.Contains(own, kv) })
+	m.distinct = len(own)
 }
 
 // lastWins leaves one entry of each name, the last, in place: of two, the C library and

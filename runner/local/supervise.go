@@ -195,7 +195,10 @@ func (s *supervisor) poll(d time.Duration) (trial, conn, listen bool) {
 	if d >= 0 {
 		ms = int((d + time.Millisecond - 1) / time.Millisecond)
 	}
-	n, err := unix.Poll(fds[:], ms)
+	n, err := pollShort(fds[:], min(uint(ms), shortPoll))
+	if err == nil && n == 0 && (ms < 0 || ms > shortPoll) {
+		n, err = unix.Poll(fds[:], ms)
+	}
 	if err != nil || n == 0 { // EINTR: the loop looks, and comes back
 		return false, false, false
 	}
@@ -290,8 +293,8 @@ func (s *supervisor) write(r record, output []byte) {
 }
 
 // note writes down what runs, for a trawl that finds us dead.
-func (s *supervisor) note(o *order, pid int, born uint64) {
-	b := record{Name: o.name, Token: o.token, Boot: o.boot, PID: pid, Born: born}.encode()
+func (s *supervisor) note(o *order, session int, born uint64) {
+	b := record{Name: o.name, Token: o.token, Boot: o.boot, PID: session, Born: born}.encode()
 	_, _ = s.ring.WriteAt(b, 0)
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -57,6 +58,9 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	}
 	delete(l.jobs, u.Name)
 	e := l.judge(v, *u.Exit, u.Tail)
+	if l.fast++; e.State != sweep.Finished || time.Duration(e.Exit.EndedAt-e.Exit.StartedAt)*time.Microsecond > shortTrial {
+		l.fast = 0
+	}
 	l.settle(v, e, post, u.Tail, true)
 	return l.limits(ctx, e, u.Tail)
 }
