@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/trawl-sweep/trawl/runner"
 )
 
@@ -42,7 +44,18 @@ func (d *dirs) prepare(job runner.Job) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(dir, ParamsName), job.Params, 0o644)
+	return writeFile(filepath.Join(dir, ParamsName), job.Params)
+}
+
+func writeFile(path string, b []byte) error {
+	fd, err := openPlain(path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	if _, err = descriptor(fd).Write(b); err != nil {
+		err = &os.PathError{Op: "write", Path: path, Err: err}
+	}
+	return errors.Join(err, unix.Close(fd))
 }
 
 func (d *dirs) take(dir string) bool {

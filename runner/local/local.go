@@ -257,6 +257,11 @@ func (b *Backend) Aside(cmd *exec.Cmd) error {
 func (b *Backend) emit(u runner.Update) {
 	select {
 	case b.updates <- u:
+		return
+	default:
+	}
+	select {
+	case b.updates <- u:
 	case <-b.done:
 	}
 }

@@ -107,17 +107,27 @@ func (s *supervisor) exec() (err error) {
 }
 
 // openLog opens a trial's output: readable, too, so that a short one goes to
-// trawl with the end. It is spared what package os does to have a file polled.
+// trawl with the end.
 func openLog(path string) (*os.File, error) {
+	fd, err := openPlain(path, unix.O_RDWR|unix.O_CREAT|unix.O_APPEND)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// openPlain opens a file as the kernel does it: package os tries to have each
+// file polled, which a short trial notices.
+func openPlain(path string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_APPEND|unix.O_CLOEXEC, 0o644)
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o644)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+			return -1, &os.PathError{Op: "open", Path: path, Err: err}
 		}
-		return os.NewFile(uintptr(fd), path), nil
+		return fd, nil
 	}
 }
 
@@ -133,7 +143,7 @@ func (s *supervisor) ringAtEnd(j *running) error {
 	j.ends, j.waited = s.bell[0], &waited{}
 	go func() { // ends with the process
 		j.waited.wait(j.pid)
-		_, _ = socket(s.bell[1]).Write([]byte{1})
+		_, _ = descriptor(s.bell[1]).Write([]byte{1})
 	}()
 	return nil
 }

@@ -132,7 +132,7 @@ func (s *supervisor) attach(c int) {
 	} else {
 		w.str("").str("")
 	}
-	_ = send(socket(c), msgHello, w.b) // one that is gone again is noticed by hear
+	_ = send(descriptor(c), msgHello, w.b) // one that is gone again is noticed by hear
 }
 
 // part closes the connection to trawl.
@@ -285,7 +285,7 @@ func (s *supervisor) obey(kind byte, body []byte) {
 func (s *supervisor) write(r record, output []byte) {
 	b := r.encode()
 	_, _ = s.ring.WriteAt(b, recordSize*int64(1+r.Seq%ringRecords)) // allocated: it can only fail with the disk itself
-	if s.conn >= 0 && send(socket(s.conn), msgExit, append(b, output...)) == nil {
+	if s.conn >= 0 && send(descriptor(s.conn), msgExit, append(b, output...)) == nil {
 		return
 	}
 	s.late = true
@@ -298,10 +298,10 @@ func (s *supervisor) note(o *order, session int, born uint64) {
 	_, _ = s.ring.WriteAt(b, 0)
 }
 
-// socket writes to a descriptor until all is written.
-type socket int
+// descriptor writes until all is written.
+type descriptor int
 
-func (c socket) Write(b []byte) (n int, err error) {
+func (c descriptor) Write(b []byte) (n int, err error) {
 	for n < len(b) {
 		k, err := unix.Write(int(c), b[n:])
 		if err == unix.EINTR {
