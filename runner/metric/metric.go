@@ -53,6 +53,8 @@ type Parser struct {
 	staged []staged // what the line reports
 	step   int64    // the line's own step, or -1
 	path   []byte   // name of the number that is being read, prefixes included
+
+	list func(b []byte, i, depth int) int // takes the list at b[i], 0 if it does not; nil: none is taken
 }
 
 // A series is what the parser remembers of a metric.
