@@ -18,7 +18,9 @@ func (l *loader) readReport() {
 	}
 	l.readFiles(n)
 	for _, key := range []string{"pattern", "patterns"} {
-		l.spec.Patterns = append(l.spec.Patterns, textsOf(n, key)...)
+		for _, p := range textsOf(n, key) {
+			l.spec.Patterns = append(l.spec.Patterns, metric.Named(p, l.objective()))
+		}
 		p := given(n, key)
 		switch {
 		case p == nil:
@@ -32,10 +34,21 @@ func (l *loader) readReport() {
 	}
 }
 
+// objective is the name of the first one, "" if there is none.
+func (l *loader) objective() string {
+	if len(l.spec.Objectives) == 0 {
+		return ""
+	}
+	return l.spec.Objectives[0].Name
+}
+
 // checkPattern wants the name of a ready-made pattern, or a regular expression
 // that names a metric.
 func (l *loader) checkPattern(c *node, path string) {
-	if c.form != scalar || slices.Contains(metric.Names(), c.value.Text()) {
+	if c.form != scalar || metric.IsName(c.value.Text()) {
+		if _, err := metric.New([]string{c.value.Text()}); c.form == scalar && err != nil {
+			l.errorf(c.place, "number:NAME", "%s: %s", path, c.describe())
+		}
 		return
 	}
 	re, err := regexp.Compile(c.value.Text())
