@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -364,7 +365,7 @@ func (s *slot) follow() {
 		return
 	}
 	f.order.Lock()
-	u := f.read(false)
+	u := f.read(files.Running)
 	if len(u.Reports) > 0 || u.Note != nil {
 		s.b.emit(u)
 	}
