@@ -226,11 +226,13 @@ func (h *hazardFinder) literal(w string) string {
 	return w
 }
 
+func isScript(path string) bool {
+	return slices.Contains([]string{".py", ".sh", ".bash", ".R", ".r", ".jl"}, filepath.Ext(path))
+}
+
 // scriptText reads the first 256 KiB of a script.
 func scriptText(path string) (string, bool) {
-	switch filepath.Ext(path) {
-	case ".py", ".sh", ".bash", ".R", ".r", ".jl":
-	default:
+	if !isScript(path) {
 		return "", false
 	}
 	f, err := os.Open(path)
@@ -328,7 +330,7 @@ func (h *hazardFinder) missing() {
 				}
 				w = value
 			}
-			h.look(w, i < 2 && (filepath.Ext(w) != "" || i == 0))
+			h.look(w, i == 0 || isScript(w))
 		}
 	}
 	for _, p := range h.spec.Space.Params {
