@@ -48,7 +48,7 @@ func TestInPython(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.CommandContext(t.Context(), python, "-W", "error", test)
+			cmd := exec.CommandContext(t.Context(), python, "-W", "error", "-B", test)
 			cmd.Dir = t.TempDir()
 			cmd.Env = append(clean(os.Environ()), "PYTHONPATH="+path, "HOME="+cmd.Dir, "TESTED_PATH="+path)
 			out, err := cmd.CombinedOutput()
