@@ -256,13 +256,20 @@ const quoted = `["']([^"'{}%$\n]+)["']`
 var writing = map[string][]*regexp.Regexp{
 	".py": {
 		regexp.MustCompile(`(?m)^[^#\n]*\bopen\(\s*` + quoted + `\s*,\s*(?:mode\s*=\s*)?["'][wax]`),
+		regexp.MustCompile(`(?m)^[^#\n]*\bPath\(\s*` + quoted + `\s*\)\.(?:write_text|write_bytes|open\(\s*["'][wax])`),
 		regexp.MustCompile(`(?m)^[^#\n]*\b(?:torch\.save|dump|save_file)\([^#\n]*,\s*` + quoted + `\s*\)`),
-		regexp.MustCompile(`(?m)^[^#\n]*\.(?:to_csv|to_json|to_parquet|savefig|save_model|save_weights|save_pretrained|savetxt|savez|save)\(\s*` + quoted),
+		regexp.MustCompile(`(?m)^\s*\}\s*,\s*["']([^"'{}%$\n]+\.(?:pt|pth|ckpt|tar|pkl|bin))["']\s*\)`), // the end of torch.save({…}, …)
+		regexp.MustCompile(`(?m)^\s*def \w*save\w*\([^#\n]*=\s*` + quoted + `\s*\)`),
+		regexp.MustCompile(`(?m)^[^#\n]*\.(?:to_csv|to_json|to_parquet|savefig|save_model|save_weights|save_pretrained|savetxt|savez|save|imwrite)\(\s*` + quoted),
+		regexp.MustCompile(`(?m)^[^#\n]*\b(?:SummaryWriter|TensorBoardLogger|CSVLogger|TensorBoard|FileHandler)\(\s*(?:(?:log_dir|save_dir|filename)\s*=\s*)?` + quoted),
+		regexp.MustCompile(`(?m)^[^#\n]*\bbasicConfig\([^#\n]*filename\s*=\s*` + quoted),
 	},
 	".sh": {regexp.MustCompile(`(?m)^[^#\n]*[\s\d]>{1,2}\s*["']?([A-Za-z_][\w-]*[./][\w./-]*)`)},
 	".R":  {regexp.MustCompile(`(?m)^[^#\n]*\b(?:saveRDS|write\.csv|save|ggsave|sink|writeLines)\([^#\n]*` + quoted + `\s*\)`)},
 	".jl": {regexp.MustCompile(`(?m)^[^#\n]*\bopen\(\s*` + quoted + `\s*,\s*"[wa]`)},
 }
+
+var bareWriter = regexp.MustCompile(`(?m)^[^#\n]*\bSummaryWriter\(\s*\)`)
 
 // defaults are options of argparse and click with a literal default.
 var defaults = regexp.MustCompile(`(?m)^[^#\n]*(?:add_argument|option)\([^#\n]*["'](--?[\w.-]+)["'][^#\n]*default\s*=\s*` + quoted)
@@ -284,6 +291,9 @@ func (h *hazardFinder) writes(ext, text string) (files []string) {
 	}
 	if ext != ".py" {
 		return files
+	}
+	if bareWriter.MatchString(text) {
+		files = append(files, "runs/") // the default of PyTorch's, named by the second
 	}
 	for _, m := range defaults.FindAllStringSubmatch(text, -1) {
 		if outputNames.MatchString(m[1]) && !noFiles.MatchString(m[2]) && !h.passes(strings.TrimLeft(m[1], "-")) && !slices.Contains(files, m[2]) {
