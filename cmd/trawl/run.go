@@ -337,6 +337,9 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	for _, line := range sum.Fuse {
 		fmt.Fprintln(s.a.stderr, "  | "+line)
 	}
+	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
+		fmt.Fprintln(s.a.stderr, "trawl: "+h)
+	}
 	return exitOf(sum, s.spec, terminated, s.a)
 }
 
