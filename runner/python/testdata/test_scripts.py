@@ -279,6 +279,45 @@ wandb.log({"cm": wandb.plot.confusion_matrix(probs=None, y_true=np.array([0, 1])
         self.assertNotIn("not kept", err)
         self.assertEqual(len(os.listdir(os.path.join(folder, "wandb", "media", "images"))), 5)
 
+    def test_cross_validation(self):
+        """Folds as processes, each a run of its own; the mean is logged last, and is what counts."""
+        files = {"train.py": """
+import multiprocessing, os
+import wandb
+
+def reset_wandb_env():
+    for k in list(os.environ):
+        if k.startswith("WANDB_") and k not in ("WANDB_PROJECT", "WANDB_ENTITY", "WANDB_API_KEY"):
+            del os.environ[k]
+
+def fold(queue, n, config, group):
+    reset_wandb_env()
+    run = wandb.init(group=group, job_type="fold", name="fold-%d" % n, config=config)
+    run.log({"val_accuracy": 0.5 + n / 10})
+    wandb.join()
+    queue.put(0.5 + n / 10)
+
+if __name__ == "__main__":
+    sweep_run = wandb.init()
+    sweep_id = sweep_run.sweep_id or "unknown"
+    sweep_run.notes = "{}/groups/{}".format(sweep_run.get_project_url(), sweep_id)
+    sweep_run.save()
+    name = sweep_run.name or sweep_run.id or "unknown"
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    workers = [context.Process(target=fold, args=(queue, n, dict(sweep_run.config), sweep_id + "-" + name)) for n in range(2)]
+    for w in workers: w.start()
+    values = [queue.get() for _ in workers]
+    for w in workers: w.join()
+    assert [w.exitcode for w in workers] == [0, 0]
+    sweep_run.log({"val_accuracy": sum(values) / len(values)})
+    wandb.join()
+"""}
+        lines, _, _, _ = trial("import runpy, sys\nsys.argv = ['train.py']\nrunpy.run_path('train.py', run_name='__main__')", {"lr": 0.5}, files=files)
+        self.assertEqual(len(lines), 3)
+        self.assertAlmostEqual(lines[-1]["val_accuracy"], 0.55)
+        self.assertEqual({l["step"] for l in lines}, {0})
+
     def test_sweep_in_the_script(self):
         """A script that makes its own sweep runs its function once in a trial, and says how it is run outside of one."""
         code = ("import wandb\n"
