@@ -83,6 +83,15 @@ type Exit struct {
 	GPUMemMB   float64 `json:",omitempty"` // peak of GPU memory seen in use, MiB; 0: not known
 }
 
+// Value is the exit status as a number that the program chose, for
+// `report.exit_value`. There is none where something else ended it or it never
+// ran: a signal, a limit, a stop, and the statuses 126 and 127 with which a
+// shell says that it could not run a command.
+func (x Exit) Value() (v float64, ok bool) {
+	ok = x.Code >= 0 && x.Code != 126 && x.Code != 127 && x.Signal == 0 && x.Cause == StopNone && x.Class == ""
+	return float64(x.Code), ok
+}
+
 // A Trial is one execution of a point to its end. It holds what decisions need;
 // its metrics are in Series and in the database.
 type Trial struct {

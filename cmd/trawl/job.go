@@ -120,22 +120,16 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if job.Env, err = m.env(t, job.Params, dir, checkpoints); err != nil {
 		return runner.Job{}, err
 	}
-	switch m.spec.Workdir {
-	case "", ".":
-	case "trial":
-		job.Dir = dir
+	if job.Dir = m.workdirOf(dir); m.spec.Workdir == "trial" {
 		for _, l := range m.spec.Link {
 			if !filepath.IsAbs(l) {
 				l = filepath.Join(m.baseDir, l)
 			}
 			job.Link = append(job.Link, l)
 		}
-	default:
-		if job.Dir = m.spec.Workdir; !filepath.IsAbs(job.Dir) {
-			job.Dir = filepath.Join(m.baseDir, job.Dir)
-		}
 	}
-	job.Events, err = eventsDir(m.spec, vars, job.Dir)
+	job.ExitValue = m.spec.ExitValue
+	job.Files, err = configs.RenderFiles(m.spec, vars, job.Dir)
 	return job, err
 }
 

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "__supervise" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"trawl": main, "dblock": dblock})
+	testscript.Main(m, map[string]func(){"trawl": main, "dblock": dblock, "gotrial": goTrial})
 }
 
 // patience bounds every wait of a script: far more than a busy machine needs.

@@ -20,6 +20,7 @@ import (
 	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
@@ -146,6 +147,9 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 			return err
 		}
 	}
+	if err := files.Remember(job.TrialDir, job.Files); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.stderr, "try: %s\n", shellLine(job.Argv))
 	n, err := newNotes(a, spec)
 	if err != nil {
@@ -160,7 +164,17 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 	out.flush()
 	errs.flush()
 	n.metricsFile(filepath.Join(job.TrialDir, "metrics.jsonl"))
-	n.eventFiles(job.TrialDir, job.Events)
+	status := sweep.Exit{Code: cmd.ProcessState.ExitCode()}
+	end := files.Cut
+	if status.Code == 0 {
+		end = files.Done
+	}
+	n.files(job.TrialDir, job.Files, end)
+	if v, ok := status.Value(); ok && spec.ExitValue != "" {
+		fmt.Fprintf(a.stderr, "try: exit %d: %s\n", status.Code, spec.ExitValue)
+		n.parser.Number(spec.ExitValue, -1, v, 0, n.add)
+		err = nil
+	}
 	return n.conclude(err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 )
 
 // checkpointName is the folder in a trial's directory that is kept over attempts.
@@ -31,11 +32,10 @@ func (d *dirs) prepare(job runner.Job) error {
 			return err
 		}
 	}
-	if job.Attempt > 1 {
-		renameEvents(dir, job.Attempt-1)
-	}
-	if job.Events != "" {
-		renameEvents(job.Events, job.Attempt-1)
+	if job.Attempt > 1 || job.Files != nil {
+		if err := files.SetApart(dir, job.Files, job.Attempt); err != nil {
+			return err
+		}
 	}
 	for _, l := range job.Link {
 		if err := os.Symlink(l, filepath.Join(dir, filepath.Base(l))); err != nil && !errors.Is(err, fs.ErrExist) {

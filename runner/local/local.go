@@ -173,6 +173,9 @@ func (b *Backend) order(job runner.Job) *order {
 	o := &order{name: job.Name, token: job.Token, boot: b.boot, argv: job.Argv, dir: job.Dir, trialDir: job.TrialDir,
 		env:     append(job.Env[:len(job.Env):len(job.Env)], "TRAWL_TOKEN="+job.Token),
 		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit, memory: job.Memory}
+	if job.StallTimeout > 0 {
+		o.files = job.Files
+	}
 	if job.Grant != nil {
 		o.held = job.Grant.Held
 	}

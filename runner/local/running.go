@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/trawl-sweep/trawl/runner/metric/tfevents"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -29,6 +29,7 @@ type running struct {
 	asked    bool // the signal was sent
 	kill     time.Time
 	size     int64 // of output and metrics at the last look
+	touched  int64 // changes when a file with metrics is written
 	grown    time.Time
 	read     int64 // what trawl has read of the output
 	deadline time.Time
@@ -293,12 +294,14 @@ func (s *supervisor) look(now time.Time) {
 		return
 	}
 	j.looked = now
-	n := outputSize(j.trialDir)
-	if j.stall > 0 { // a trial that speaks to TensorBoard alone is not silent
-		tfevents.Find(j.trialDir, func(path, _ string) { n += fileSize(path) })
+	n, touched := outputSize(j.trialDir), int64(0)
+	if j.stall > 0 { // a trial that speaks to its files alone is not silent
+		var more int64
+		more, touched = files.Volume(j.trialDir, j.files)
+		n += more
 	}
-	if n != j.size {
-		j.size, j.grown = n, now
+	if n != j.size || touched != j.touched {
+		j.size, j.touched, j.grown = n, touched, now
 	}
 	if !j.asked && !j.deadline.IsZero() && !now.Before(j.deadline) {
 		s.stop(sweep.StopTimeout, false)

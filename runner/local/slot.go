@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -358,7 +359,7 @@ func (s *slot) follow() {
 		return
 	}
 	f.order.Lock()
-	u := f.read(false)
+	u := f.read(files.Running)
 	if len(u.Reports) > 0 || u.Note != nil {
 		s.b.emit(u)
 	}
