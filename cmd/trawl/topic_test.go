@@ -41,6 +41,7 @@ var backed = map[string]string{
 	"XGBoost, Python":        "yours_lines/xgboost.yaml",
 	"LightGBM, command line": "yours_lines/lightgbm.yaml",
 	"LightGBM, Python":       "yours_lines/callback.yaml",
+	"CatBoost":               "yours_lines/catboost.yaml",
 	"JAX, Flax":              "yours_lines/flax.yaml",
 	"Julia":                  "yours_lines/julia.yaml",
 }

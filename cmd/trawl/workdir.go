@@ -271,6 +271,8 @@ var writing = map[string][]*regexp.Regexp{
 
 var bareWriter = regexp.MustCompile(`(?m)^[^#\n]*\bSummaryWriter\(\s*\)`)
 
+var catBoost = regexp.MustCompile(`(?m)^[^#\n]*\bCatBoost(?:Classifier|Regressor|Ranker)?\(`)
+
 // defaults are options of argparse and click with a literal default.
 var defaults = regexp.MustCompile(`(?m)^[^#\n]*(?:add_argument|option)\([^#\n]*["'](--?[\w.-]+)["'][^#\n]*default\s*=\s*` + quoted)
 
@@ -294,6 +296,9 @@ func (h *hazardFinder) writes(ext, text string) (files []string) {
 	}
 	if bareWriter.MatchString(text) {
 		files = append(files, "runs/") // the default of PyTorch's, named by the second
+	}
+	if catBoost.MatchString(text) && !strings.Contains(text, "train_dir") && !strings.Contains(text, "allow_writing_files") {
+		files = append(files, "catboost_info/")
 	}
 	for _, m := range defaults.FindAllStringSubmatch(text, -1) {
 		if outputNames.MatchString(m[1]) && !noFiles.MatchString(m[2]) && !h.passes(strings.TrimLeft(m[1], "-")) && !slices.Contains(files, m[2]) {
