@@ -135,6 +135,7 @@ nothing when it is killed: trawl resume goes on.`,
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(newYourScriptTopic())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	return root

@@ -88,8 +88,12 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if err := json.Unmarshal([]byte(params), &values); err != nil {
 		return runner.Job{}, fmt.Errorf("params: %w", err)
 	}
+	file, err := m.paramsJSON(params, values)
+	if err != nil {
+		return runner.Job{}, fmt.Errorf("params: %w", err)
+	}
 	job := runner.Job{
-		Dir: m.baseDir, TrialDir: dir, Params: m.paramsJSON(t, params), Values: values, Seed: t.Seed,
+		Dir: m.baseDir, TrialDir: dir, Params: file, Values: values, Seed: t.Seed,
 		Timeout: m.spec.Timeout, StallTimeout: m.spec.StallTimeout,
 		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
 	}
@@ -130,20 +134,15 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	return job, err
 }
 
-// paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
-func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
-	if !slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil }) {
-		return []byte(flat)
+// paramsJSON is the file that $TRAWL_PARAMS names. The journal has it already,
+// but for nested parameters, which it keeps flat, and for infinite values,
+// which it keeps as texts.
+func (m *jobMaker) paramsJSON(flat string, values map[string]sweep.Value) ([]byte, error) {
+	nested := slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil })
+	if !nested && !strings.Contains(flat, `Infinity"`) {
+		return []byte(flat), nil
 	}
-	nested := m.spec.Space.Nested(t.Point)
-	if name := m.spec.Repeats.Parameter; name != "" && len(m.spec.Repeats.Seeds) > 0 {
-		nested[name] = t.Seed
-	}
-	b, err := json.Marshal(nested)
-	if err != nil {
-		return []byte(flat)
-	}
-	return b
+	return configs.ParamsJSON(m.spec, values)
 }
 
 func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {

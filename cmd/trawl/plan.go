@@ -142,6 +142,7 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
+	Workdir    string           `json:"workdir,omitempty"` // where trials run; a trainer's run nowhere
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
@@ -178,6 +179,17 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
+	if spec.Trainer == nil {
+		p.Workdir = describeWorkdir(spec)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(load.stderr, "warning: %s\n", h)
+	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
 	}
@@ -301,6 +313,9 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 	fmt.Fprintf(w, "parallel    %s\n", why)
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
+	}
+	if p.Workdir != "" {
+		fmt.Fprintf(w, "workdir     %s\n", p.Workdir)
 	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")

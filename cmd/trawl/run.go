@@ -189,6 +189,11 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
 	}
+	if !quiet {
+		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
+			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
+		}
+	}
 	controls := make(chan loop.Control)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -331,6 +336,9 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	}
 	for _, line := range sum.Fuse {
 		fmt.Fprintln(s.a.stderr, "  | "+line)
+	}
+	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
+		fmt.Fprintln(s.a.stderr, "trawl: "+h)
 	}
 	return exitOf(sum, s.spec, terminated, s.a)
 }
