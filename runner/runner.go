@@ -30,6 +30,7 @@ type Job struct {
 	TrialDir string   // absolute; the backend creates it, with checkpoint/ inside
 	Link     []string // absolute paths to link into TrialDir before the start (workdir: trial)
 	Events   string   // absolute folder of the attempt's TensorBoard event files, besides TrialDir; "" if none
+	Resumed  bool     // the attempt goes on from a checkpoint; journalled with its start
 	Params   []byte   // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
 
 	Values map[string]sweep.Value // for in-process backends: all values, by flat name

@@ -162,7 +162,7 @@ func (h *hooks) fire(event string, env []string) {
 			err = cmd.Wait()
 		}
 		if err != nil {
-			h.note(fmt.Sprintf("%s: %v: %s", event, err, shellLine(argv)))
+			h.note(fmt.Sprintf("%s: %v: %s", event, err, shellLine(maskArgs(argv))))
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/configs/examples"
-	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/runner/train"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -144,22 +143,8 @@ func (a *app) checkpoint(ctx context.Context, dir, name string) (string, error) 
 	return path, nil
 }
 
-// notesOf are the notes of a trial: the hash of its weights, what its trainer
-// said, output that was lost.
-func notesOf(ctx context.Context, r *results.Reader, name string, id sweep.TrialID) ([]*sweep.Note, error) {
-	entries, err := r.Events(ctx, name, id)
-	if err != nil {
-		return nil, err
-	}
-	list := []*sweep.Note{}
-	for _, e := range entries {
-		if n, ok := e.Event.(*sweep.Note); ok {
-			list = append(list, n)
-		}
-	}
-	return list, nil
-}
-
+// printNotes prints the notes of a trial: the hash of its weights, what its
+// trainer said, output that was lost.
 func (a *app) printNotes(list []*sweep.Note) {
 	for _, n := range list {
 		fmt.Fprintf(a.stdout, "%-10s %s\n", plain(n.What), plain(n.Text))
