@@ -156,6 +156,9 @@ func commandWords(spec *sweep.Spec) []string {
 		words = []string{"${interpreter}", "${program}"}
 	default:
 		words = slices.Clone(spec.Command)
+		if i := slices.Index(words, "-c"); i >= 0 && i+1 < len(words) { // of a shell
+			words = slices.Concat(words[:i+1], strings.Fields(words[i+1]), words[i+2:])
+		}
 	}
 	for i, w := range words {
 		words[i] = strings.ReplaceAll(strings.ReplaceAll(w, "${program}", spec.Program), "${interpreter}", interpreter())
@@ -234,7 +237,10 @@ func (a *app) printProvenance(o *origin, changed []string) {
 	for _, c := range changed {
 		fmt.Fprintf(w, "changed    %s\n", plain(c))
 	}
-	if len(changed) == 0 {
+	switch {
+	case p.Code == "":
+		fmt.Fprintln(w, "code       not known: no git repository, and no file in the command")
+	case len(changed) == 0:
 		fmt.Fprintln(w, "unchanged  code, files, python and host are those of now")
 	}
 	fmt.Fprintf(w, "run by     trawl %s: %s\n", plain(p.Trawl), plain(shellLine(p.Argv)))

@@ -62,6 +62,7 @@ func TestCommandWords(t *testing.T) {
 		{sweep.Spec{Program: "train.py"}, []string{py, "train.py"}},
 		{sweep.Spec{Program: "t.py", Command: []string{"${env}", "${interpreter}", "-u", "${program}", "${args}"}}, []string{"${env}", py, "-u", "t.py", "${args}"}},
 		{sweep.Spec{Shell: "python3 t.py | tee log"}, []string{"python3", "t.py", "|", "tee", "log"}},
+		{sweep.Spec{Command: []string{"sh", "-c", "python3 t.py >log", "x"}}, []string{"sh", "-c", "python3", "t.py", ">log", "x"}},
 		{sweep.Spec{Trainer: map[string]sweep.Value{}}, nil},
 	} {
 		if got := commandWords(&tt.spec); !slices.Equal(got, tt.want) {
