@@ -10,9 +10,9 @@ import (
 
 // A Key is one name under `trainer:` and one flag of `trawl train`.
 type Key struct {
-	Name string
-	Want string // what it takes
-	Doc  string // what it means, with its default
+	Name string // as in sweep files: lr, clip_norm
+	Want string // the values that it takes, in words: "a number > 0"
+	Doc  string // what it means, with formula and default; without one 0, or off
 
 	set func(c *Config, v sweep.Value) error // returns a want
 }
@@ -23,10 +23,11 @@ type want string
 func (w want) Error() string { return "want " + string(w) }
 
 // AllKeys returns the keys in the order in which a help text has them: data,
-// model, what it starts from, loss, optimizer, learning rate, length.
+// model, what it starts from, loss, optimizer, learning rate, length. The slice
+// is shared and must not be changed.
 func AllKeys() []Key { return keys }
 
-// Keys returns the names that NewConfig accepts, sorted.
+// Keys returns the names of AllKeys, which NewConfig accepts, sorted.
 func Keys() []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
