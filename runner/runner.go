@@ -30,6 +30,7 @@ type Job struct {
 	TrialDir  string             // absolute; the backend creates it, with checkpoint/ inside
 	Link      []string           // absolute paths to link into TrialDir before the start (workdir: trial)
 	Files     []sweep.ReportFile // where the attempt leaves metrics, besides event files in TrialDir; absolute paths
+	Resumed   bool               // the attempt goes on from a checkpoint; journalled with its start
 	ExitValue string             // the metric that the exit status is (sweep.Exit.Value); "": none
 	Params    []byte             // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
 

@@ -13,8 +13,6 @@ import (
 
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/results/export"
-	"github.com/trawl-sweep/trawl/runner/inproc"
-	"github.com/trawl-sweep/trawl/sweep"
 )
 
 // queryLimit bounds how long a query may run.
@@ -246,56 +244,6 @@ func (a *app) verify(ctx context.Context, name string) error {
 		return &exitErr{exitError, fmt.Sprintf("sweep %s: %d differences", row.Name, len(diffs))}
 	}
 	return nil
-}
-
-func newRerunCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "rerun TRIAL",
-		Short: "Run the exact command of a trial again, in the foreground, unrecorded",
-		Long: `Rerun runs the command of TRIAL (N, best, last, SWEEP/N) with its values and its
-seed in a temporary trial directory. Nothing is recorded.
-
-Exit status: that of the trial; 2 usage.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.rerun(cmd.Context(), args[0]) },
-	}
-}
-
-func (a *app) rerun(ctx context.Context, which string) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	row, t, err := a.trialOf(ctx, r, which)
-	if err != nil {
-		return err
-	}
-	spec, err := specOf(row)
-	if err != nil {
-		return err
-	}
-	pt, err := spec.Space.ParseJSON(t.Params)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp("", "trawl-rerun-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: tmp}, base: baseEnv(spec, 1), interpreter: interpreter()}
-	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: 1}, string(t.Params))
-	if err != nil {
-		return err
-	}
-	if spec.Trainer != nil {
-		if _, ok := job.Values["seed"]; !ok {
-			job.Values["seed"] = sweep.IntValue(t.Seed)
-		}
-		return inproc.RunOne(ctx, job.Values, a.trainer(row.Dir), a.stdout)
-	}
-	return a.tryCommand(ctx, spec, job)
 }
 
 func newRereadCmd(a *app) *cobra.Command {

@@ -18,8 +18,7 @@ import (
 // jobs returns the function that makes the job of an attempt when n trials run
 // at a time.
 func (s *sweeping) jobs(n int) func(sweep.Trial, string) (runner.Job, error) {
-	m := &jobMaker{sweeping: s, base: baseEnv(s.spec, n), interpreter: interpreter()}
-	return m.job
+	return newJobMaker(s, n).job
 }
 
 // jobMaker makes jobs; what all trials of a run share is computed once.
@@ -28,14 +27,21 @@ type jobMaker struct {
 	base        []string
 	distinct    int // of a trial's own variables, when base was cleared of their names
 	interpreter string
+	lookup      func(string) (string, bool) // of the variables that trials inherit
 	ports       ports
 	python      pythonPath
 }
 
-// baseEnv is the environment of every trial: ours, then what spec.md promises
-// unless it is set. What trials get by themselves, or from the file's `env:`, is
-// left out: of two values of one name C programs see the first, shells the last.
-func baseEnv(spec *sweep.Spec, n int) []string {
+// newJobMaker is for jobs of which n run at a time, in our own environment.
+func newJobMaker(s *sweeping, n int) *jobMaker {
+	return &jobMaker{sweeping: s, base: baseEnv(os.Environ(), s.spec, n), interpreter: interpreter(), lookup: os.LookupEnv}
+}
+
+// baseEnv is the environment of every trial: what is inherited, then what spec.md
+// promises unless it is set. What trials get by themselves, or from the file's
+// `env:`, is left out: of two values of one name C programs see the first, shells
+// the last.
+func baseEnv(inherited []string, spec *sweep.Spec, n int) []string {
 	own := map[string]bool{}
 	for _, name := range trialVars {
 		own[name] = true
@@ -44,13 +50,16 @@ func baseEnv(spec *sweep.Spec, n int) []string {
 		own[e.Name] = true
 	}
 	var env []string
-	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); !own[name] {
+	set := map[string]bool{}
+	for _, kv := range inherited {
+		name, _, _ := strings.Cut(kv, "=")
+		set[name] = true
+		if !own[name] {
 			env = append(env, kv)
 		}
 	}
 	unless := func(name, value string) {
-		if _, ok := os.LookupEnv(name); !ok && !own[name] {
+		if !set[name] && !own[name] {
 			env = append(env, name+"="+value)
 		}
 	}
@@ -107,12 +116,8 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		}
 		return job, nil
 	}
-	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
-	vars := configs.Vars{
-		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
-		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
-		BaseDir: m.baseDir,
-	}
+	job.Resumed = t.Attempt > 1 && !emptyDir(checkpoints)
+	vars := m.vars(t, values, job.Resumed)
 	argv, err := configs.Render(m.spec, vars)
 	if err != nil {
 		return runner.Job{}, err
@@ -132,6 +137,25 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	job.ExitValue = m.spec.ExitValue
 	job.Files, err = configs.RenderFiles(m.spec, vars, job.Dir)
 	return job, err
+}
+
+// vars is what an attempt puts into its command.
+func (m *jobMaker) vars(t sweep.Trial, values map[string]sweep.Value, resumed bool) configs.Vars {
+	dir := m.trialDir(t.ID)
+	return configs.Vars{
+		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: filepath.Join(dir, "checkpoint"), Seed: t.Seed,
+		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: m.lookup, BaseDir: m.baseDir,
+	}
+}
+
+// argv is the command line of an attempt, for those who only look: nothing is
+// written.
+func (m *jobMaker) argv(t sweep.Trial, params string, resumed bool) ([]string, error) {
+	var values map[string]sweep.Value
+	if err := json.Unmarshal([]byte(params), &values); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	return configs.Render(m.spec, m.vars(t, values, resumed))
 }
 
 // paramsJSON is the file that $TRAWL_PARAMS names. The journal has it already,
@@ -161,7 +185,7 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 		"TRAWL_PARAMS="+filepath.Join(dir, "params.json"),
 		"TRAWL_METRICS="+filepath.Join(dir, "metrics.jsonl"),
 	)
-	if _, ok := os.LookupEnv("MASTER_PORT"); !ok && !slices.ContainsFunc(m.spec.Env, func(e sweep.EnvVar) bool { return e.Name == "MASTER_PORT" }) {
+	if _, ok := m.lookup("MASTER_PORT"); !ok && !slices.ContainsFunc(m.spec.Env, func(e sweep.EnvVar) bool { return e.Name == "MASTER_PORT" }) {
 		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
 	}
 	env = append(env, python...)

@@ -349,7 +349,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, interpreter: interpreter()}
+	m := newJobMaker(&sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, 1)
 	fmt.Fprintln(a.stdout, "\nfirst trials")
 	for _, e := range got {
 		t, err := sweep.Trial{}.Apply(e)
@@ -358,13 +358,14 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
-		job, err := m.job(t, e.Params)
+		if spec.Trainer != nil {
+			continue
+		}
+		argv, err := m.argv(t, e.Params, false)
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", e.Trial, err)
 		}
-		if len(job.Argv) > 0 {
-			fmt.Fprintf(a.stdout, "     %s\n", shellLine(job.Argv))
-		}
+		fmt.Fprintf(a.stdout, "     %s\n", shellLine(maskArgs(argv)))
 	}
 	return nil
 }

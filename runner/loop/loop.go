@@ -480,7 +480,7 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		}
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
-			Dir: job.TrialDir, Slot: -1}
+			Dir: job.TrialDir, Slot: -1, Resumed: job.Resumed}
 		job.Waits = len(l.jobs)+len(jobs) >= l.Slots
 		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
