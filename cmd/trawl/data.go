@@ -284,7 +284,7 @@ func (a *app) rerun(ctx context.Context, which string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: tmp}, base: baseEnv(spec, 1), interpreter: interpreter()}
+	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: filepath.Join(tmp, safeName(spec.Name))}, base: baseEnv(spec, 1), interpreter: interpreter()}
 	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: 1}, string(t.Params))
 	if err != nil {
 		return err

@@ -102,12 +102,7 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		}
 		return job, nil
 	}
-	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
-	vars := configs.Vars{
-		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
-		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
-		BaseDir: m.baseDir,
-	}
+	vars := m.vars(t, values)
 	argv, err := configs.Render(m.spec, vars)
 	if err != nil {
 		return runner.Job{}, err
@@ -133,6 +128,30 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	}
 	job.Events, err = eventsDir(m.spec, vars, job.Dir)
 	return job, err
+}
+
+// vars is what the macros of a command stand for.
+func (m *jobMaker) vars(t sweep.Trial, values map[string]sweep.Value) configs.Vars {
+	dir := m.trialDir(t.ID)
+	checkpoints := filepath.Join(dir, "checkpoint")
+	return configs.Vars{
+		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
+		Attempt: t.Attempt, HasCheckpoint: t.Attempt > 1 && !emptyDir(checkpoints), Interpreter: m.interpreter,
+		LookupEnv: os.LookupEnv, BaseDir: m.baseDir,
+	}
+}
+
+// commandLine is the argv of a trial's job, nil for the built-in trainer. Other
+// than job it writes nothing: a job brings files for Python with it.
+func (m *jobMaker) commandLine(t sweep.Trial, params string) ([]string, error) {
+	if m.spec.Trainer != nil {
+		return nil, nil
+	}
+	var values map[string]sweep.Value
+	if err := json.Unmarshal([]byte(params), &values); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	return configs.Render(m.spec, m.vars(t, values))
 }
 
 // paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.

@@ -147,8 +147,7 @@ func (a *app) commandOf(row results.SweepRow, spec *sweep.Spec, t results.TrialR
 	if err != nil {
 		return nil, err
 	}
-	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: max(1, t.Attempts)}, string(t.Params))
-	return job.Argv, err
+	return m.commandLine(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: max(1, t.Attempts)}, string(t.Params))
 }
 
 // trainerCommand is the `trawl train` that gives the numbers of a trial.
