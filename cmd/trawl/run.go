@@ -329,8 +329,8 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	for _, line := range sum.Fuse {
-		fmt.Fprintln(s.a.stderr, "  | "+line)
+	if sum.State == "fuse" {
+		s.sayFuse(ctx, sum)
 	}
 	return exitOf(sum, s.spec, terminated, s.a)
 }
