@@ -137,7 +137,7 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if n := totalTrials(spec); n >= 0 {
+	if n := totalOf(r, spec); n >= 0 {
 		s.Total = &n
 	}
 	if s.Now == nil {
