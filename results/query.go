@@ -89,6 +89,9 @@ func (r *Rows) Err() error {
 	if errors.Is(r.err, io.EOF) {
 		return nil
 	}
+	if errors.Is(r.err, context.DeadlineExceeded) {
+		return errors.New("query: it ran too long and was ended; want a query that reads less, or sqlite3 on the file")
+	}
 	return wrap("query", r.err)
 }
 

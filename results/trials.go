@@ -172,7 +172,7 @@ func (r *Reader) matching(ctx context.Context, name, where string) (string, erro
 	}
 	rows, err := r.Query(ctx, "select trial from "+quote(name+"/all")+" where (\n"+where+"\n)")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("where %q: %w; want an SQL condition on the columns of \"%s/all\", such as 'lr > 1'", where, err, name)
 	}
 	defer rows.Close()
 	ids := []int64{}

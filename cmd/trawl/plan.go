@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -299,6 +301,8 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintf(w, "stop_if     %s\n", spec.StopIf)
 	}
 	switch {
+	case p.Trials != nil && *p.Trials == 0:
+		fmt.Fprintln(w, "trials      0: the constraints leave no point")
 	case p.Trials != nil:
 		fmt.Fprintf(w, "trials      %d", *p.Trials)
 		if n := spec.Repeats.N(); n > 1 {
@@ -319,8 +323,12 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
+	width := 20
 	for _, q := range spec.Space.Params {
-		fmt.Fprintf(w, "  %-20s %s\n", q.Name, describe(q))
+		width = max(width, utf8.RuneCountInString(q.Name))
+	}
+	for _, q := range spec.Space.Params {
+		fmt.Fprintf(w, "  %-*s %s\n", width, q.Name, describe(q))
 	}
 	for _, u := range spec.Unbuilt {
 		fmt.Fprintf(a.stderr, "warning: this version cannot run it yet: %s\n", u)
@@ -337,7 +345,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	got, err := loop.NewPlanner(spec, smp, 1).Next(3)
+	got, err := a.firstProposals(loop.NewPlanner(spec, smp, 1))
 	if err != nil {
 		return err
 	}
@@ -368,6 +376,25 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		fmt.Fprintf(a.stdout, "     %s\n", shellLine(maskArgs(argv)))
 	}
 	return nil
+}
+
+// firstSearch bounds how long a plan looks for points that no constraint refuses.
+const firstSearch = 3 * time.Second
+
+// firstProposals are the first three trials. A search that takes long, as in a
+// large grid of which constraints leave little, is given up with a word.
+func (a *app) firstProposals(p *loop.Planner) (out []*sweep.Proposed, err error) {
+	for began := a.now(); len(out) < 3; {
+		got, searching, err := p.Some(3 - len(out))
+		if out = append(out, got...); err != nil || !searching {
+			return out, err
+		}
+		if a.now().Sub(began) > firstSearch {
+			fmt.Fprintf(a.stderr, "trawl: the constraints refuse so many points that %d of the first 3 were found in %s\n", len(out), firstSearch)
+			return out, nil
+		}
+	}
+	return out, nil
 }
 
 func shellLine(argv []string) string {

@@ -158,6 +158,7 @@ type loop struct {
 	dropped  map[sweep.PointID]*sweep.Note // while folding: lost the race, and no note says so
 
 	noMore    bool // the planner has nothing to add now
+	searching bool // it looks for more
 	drain     bool // start nothing more, then end
 	paused    bool
 	why       string
@@ -248,6 +249,8 @@ func (l *loop) run(ctx context.Context) error {
 		switch {
 		case l.lowDisk:
 			poll, stopPoll = l.Clock.After(time.Second)
+		case l.searching: // look at messages, then go on
+			poll = now
 		case l.starved:
 			poll, stopPoll = l.Clock.After(starvedPoll)
 		}
@@ -314,6 +317,8 @@ func (l *loop) step(ctx context.Context, done <-chan struct{}, wall, poll <-chan
 		}
 	}
 }
+
+var now = func() chan time.Time { c := make(chan time.Time); close(c); return c }()
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
@@ -410,11 +415,12 @@ func (l *loop) fill(ctx context.Context) error {
 		if len(grants) == 0 {
 			return l.start(ctx, events, start)
 		}
-		got, err := l.Planner.Next(len(grants))
+		got, searching, err := l.Planner.Some(len(grants))
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		l.noMore = len(got) < len(grants)
+		l.searching = searching
+		l.noMore = len(got) < len(grants) && !searching
 		for i, e := range got {
 			v := l.propose(e)
 			events = append(events, e)
