@@ -58,6 +58,8 @@ type Rows struct {
 	rows driver.Rows
 	row  []driver.Value
 	err  error
+
+	shared bool // c is not of these rows alone
 }
 
 // Next goes to the next row; false at the end or after an error, which Err tells.
@@ -100,7 +102,10 @@ func (r *Rows) Close() error {
 	if r.c == nil {
 		return nil
 	}
-	err := errors.Join(r.rows.Close(), r.stmt.Close(), r.c.close())
+	err := errors.Join(r.rows.Close(), r.stmt.Close())
+	if !r.shared {
+		err = errors.Join(err, r.c.close())
+	}
 	r.c = nil
 	return err
 }
