@@ -230,7 +230,7 @@ func (a *app) readHelp(ctx context.Context, s *guess.Sweep, limit time.Duration)
 			break
 		}
 	}
-	fmt.Fprintf(a.stderr, "init: %s\n", said)
+	fmt.Fprintf(a.stderr, "init: no options found: %s\n", said)
 	return nil
 }
 

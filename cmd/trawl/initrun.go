@@ -39,16 +39,15 @@ func (r ran) said(what string) string {
 	case r.exit.Signal != 0:
 		how = "was ended by " + syscall.Signal(r.exit.Signal).String()
 	}
-	lines := strings.Fields(strings.TrimSpace(r.output))
-	if len(lines) == 0 {
-		return fmt.Sprintf("%s %s and printed nothing", what, how)
+	if end := lastLine(r.output); end != "" {
+		return fmt.Sprintf("%s %s; its output ends: %s", what, how, end)
 	}
-	return fmt.Sprintf("%s %s; no options in its output, which ends: %s", what, how, lastLine(r.output))
+	return fmt.Sprintf("%s %s and printed nothing", what, how)
 }
 
 // lastLine is the last line of a text that is not empty, as far as it prints.
 func lastLine(s string) string {
-	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
+	lines := strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, l := range slices.Backward(lines) {
 		if l = strings.TrimSpace(plain(l)); l != "" {
 			if r := []rune(l); len(r) > 160 {

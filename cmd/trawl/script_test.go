@@ -39,9 +39,19 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		Setup:               scriptSetup,
 		Cmds:                scriptCmds(),
+		Condition:           scriptCondition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// scriptCondition is [module:NAME]: the system's Python has that module.
+func scriptCondition(cond string) (bool, error) {
+	name, ok := strings.CutPrefix(cond, "module:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	return exec.Command("/usr/bin/python3", "-c", "import "+name).Run() == nil, nil
 }
 
 // scriptSetup gives a script a home, two cores and no settings of trawl, and

@@ -44,6 +44,7 @@ type draft struct {
 	left     []string
 	fixed    []string
 	seed     *Flag
+	seedAt   bool // the seed has its place among the operands
 	file     File
 }
 
@@ -159,8 +160,23 @@ func (d *draft) output(f *Flag) {
 		d.left = append(d.left, f.Spelling)
 		return
 	}
-	d.words = append(d.words, d.passed(f, "${trial_dir}/"+strings.ReplaceAll(macroName(f), "/", "_"))...)
+	d.words = append(d.words, d.passed(f, place(f))...)
 }
+
+// place is where a trial may write what a flag names. Of folders, some programs
+// want one that is there, others one that is empty: that of checkpoints is both.
+func place(f *Flag) string {
+	name := snake(f.Name)
+	if folders.MatchString(name) && !logs.MatchString(name) {
+		return "${checkpoint_dir}"
+	}
+	return "${trial_dir}/" + strings.ReplaceAll(macroName(f), "/", "_")
+}
+
+var (
+	folders = regexp.MustCompile(`(dir|directory|folder|root)$`)
+	logs    = regexp.MustCompile(`log|tensorboard|^tb|summary`)
+)
 
 // hold makes a budget a parameter of one value.
 func (d *draft) hold(f *Flag) {
@@ -306,13 +322,14 @@ func (d *draft) operand(f *Flag) {
 		d.lines = append(d.lines, line{f.Name, value, comment(f.Kind.String(), f.help())})
 		d.words = append(d.words, "${param:"+f.Name+"}")
 	case d.Program.Style == Operands && f.Default != "" && r.do == output:
-		d.words = append(d.words, "${trial_dir}/"+f.Name)
+		d.words = append(d.words, place(f))
 	case d.Program.Style == Operands && r.do == repeat:
 		d.words = append(d.words, "${seed}")
+		d.seed, d.seedAt = f, true
 	case d.Program.Style == Operands && f.Default != "":
 		d.words = append(d.words, escape(f.Default))
 	case f.Required && r.do == output:
-		d.words = append(d.words, "${trial_dir}/"+f.Name)
+		d.words = append(d.words, place(f))
 	case f.Required:
 		d.need(f)
 	}
@@ -332,7 +349,7 @@ func (d *draft) command(args []string) {
 		tail = append(tail, escape(w))
 	}
 	p := &d.Program
-	if d.seed != nil && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
+	if d.seed != nil && !d.seedAt && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
 		d.words = append(d.words, d.passed(d.seed, "${seed}")...)
 	}
 	if p.Format == "hydra" && !slices.ContainsFunc(args, func(s string) bool { return strings.Contains(s, "hydra.run.dir=") }) {
@@ -423,7 +440,7 @@ func (d *draft) write() File {
 	b.WriteString("method: sobol               # spread evenly; auto learns from the results; also random, grid, tpe …\n")
 	if d.seed != nil {
 		param := ""
-		if d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") {
+		if !d.seedAt && d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") {
 			param = ", parameter: " + quote(d.seedName())
 		}
 		fmt.Fprintf(&b, "run_cap: 60                 # trials: 20 points with 3 seeds each\n")

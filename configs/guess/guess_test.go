@@ -277,7 +277,7 @@ func TestHuge(t *testing.T) {
 	start := time.Now()
 	for _, unit := range []string{"--a [", "--lr ", "  --lr X  rate\n", "╭─ Options ─\n│ --lr X  a │\n", "(default ", "usage: a b\n", " a : int, optional, default=3\n",
 		"  --x: Y\n    (default: '3')\n", "== Config ==\na:\n b: 3\n", "A=${A:-3} $B\n", "epoch 3 val loss 0.5\n", "  -a\n   b\n"} {
-		text := strings.Repeat(unit, (1<<17)/len(unit))
+		text := strings.Repeat(unit, (1<<16)/len(unit))
 		p := Parse(text)
 		p.ReadSource(text)
 		for _, p := range []Program{p, ParseScript(text), ParseConfig(text)} {
