@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -207,26 +208,36 @@ func trainingVerb(commands []string) string {
 }
 
 // readHelp runs the program for its help. One that does not know --help and
-// says so at once is asked for -h, as getopt programs often have it.
+// says so at once is asked for -h, as getopt programs often have it; one of
+// Hydra or absl whose help leaves its flags to another option, for that.
 func (a *app) readHelp(ctx context.Context, s *guess.Sweep, limit time.Duration) error {
-	said := ""
-	for _, ask := range []string{"--help", "-h"} {
-		argv := append(append([]string{}, s.Argv[:s.Head+s.Verbs]...), ask)
+	source := pythonSource(guess.Script(s.Argv, s.Head))
+	said, refused := "", false
+	for _, ask := range [][]string{{"--help"}, {"--cfg", "job"}, {"--helpfull"}, {"-h"}} {
+		hydra := s.Program.Format == "hydra" || strings.Contains(source, "hydra.main")
+		absl := s.Program.Format == "absl" || strings.Contains(source, "from absl import")
+		if ask[0] == "--cfg" && !hydra || ask[0] == "--helpfull" && !absl || ask[0] == "-h" && (!refused || source != "" || hydra || absl) {
+			continue
+		}
+		argv := append(append([]string{}, s.Argv[:s.Head+s.Verbs]...), ask...)
 		r, err := a.runOnce(ctx, argv, limit)
 		if err != nil {
 			return err
 		}
-		s.Program, s.From = guess.Parse(r.output), ask
-		if text, ok := pythonSource(guess.Script(s.Argv, s.Head)); ok {
-			s.Program.ReadSource(text)
+		s.From = strings.Join(ask, " ")
+		if ask[0] == "--cfg" && r.exit.Code == 0 {
+			s.Program = guess.ParseConfig(r.output)
+		} else {
+			s.Program = guess.Parse(r.output)
 		}
-		if len(s.Program.Flags) > 0 || len(s.Program.Commands) > 0 {
+		s.Program.ReadSource(source)
+		if !s.Program.Empty() {
 			return nil
 		}
 		if said == "" {
-			said = r.said(shellLine(argv))
+			said, refused = r.said(shellLine(argv)), r.exit.Code != 0
 		}
-		if r.exit.Code == 0 || r.exit.Cause != "" || r.exit.Class == sweep.ClassStart {
+		if r.exit.Cause != "" || r.exit.Class == sweep.ClassStart {
 			break
 		}
 	}
@@ -235,10 +246,19 @@ func (a *app) readHelp(ctx context.Context, s *guess.Sweep, limit time.Duration)
 }
 
 // pythonSource returns the text of a Python script, which says what its help may
-// leave out.
-func pythonSource(path string) (text string, ok bool) {
+// leave out; "" if it is none.
+func pythonSource(path string) string {
+	text, _ := regularFile(path)
+	if filepath.Ext(path) != ".py" {
+		return ""
+	}
+	return text
+}
+
+// regularFile is the text of a file of at most 1 MiB.
+func regularFile(path string) (text string, ok bool) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 || filepath.Ext(path) != ".py" {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
 		return "", false
 	}
 	b, err := os.ReadFile(path)
@@ -247,21 +267,14 @@ func pythonSource(path string) (text string, ok bool) {
 
 // shellScript returns the text of a shell script: by its name or its first line.
 func shellScript(path string) (text string, ok bool) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+	if text, ok = regularFile(path); !ok {
 		return "", false
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", false
-	}
-	text = string(b)
 	ending := filepath.Ext(path)
-	first, _, _ := strings.Cut(text, "\n")
-	shebang := strings.HasPrefix(first, "#!") && (strings.HasSuffix(strings.Fields(first + " x")[0], "sh") || strings.HasSuffix(strings.TrimSpace(first), "sh") ||
-		strings.Contains(first, "/sh ") || strings.Contains(first, "bash "))
-	return text, ending == ".sh" || ending == ".bash" || shebang
+	return text, ending == ".sh" || ending == ".bash" || shebang.MatchString(text)
 }
+
+var shebang = regexp.MustCompile(`^#!\s*\S*(?:/env\s+(?:-\S+\s+)*(?:\S*/)?|/)(?:ba|da|z|k)?sh\b`)
 
 // mayProbe reports whether the first trial may be run.
 func (a *app) mayProbe(f guess.File, o initOptions) bool {

@@ -22,6 +22,7 @@
 package guess
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -79,6 +80,12 @@ type Program struct {
 	Style    Style
 	Flags    []Flag
 	Commands []string // subcommands, of which one must be named first
+}
+
+// Empty reports whether the text named no flag and no command; groups of Hydra
+// alone do not count.
+func (p *Program) Empty() bool {
+	return len(p.Commands) == 0 && !slices.ContainsFunc(p.Flags, func(f Flag) bool { return f.Section != hydraGroup })
 }
 
 // maxHelp bounds the text that is looked at, in bytes.

@@ -39,90 +39,92 @@ func show(f Flag) string {
 	return s
 }
 
-// What the programs of testdata say of their flags, as their sources have it.
+// helpCases are the programs of testdata, with their flags as their sources have
+// them.
+var helpCases = []struct {
+	file, format string
+	style        Style
+	want         map[string]string // by the parameter's name
+	none         []string          // names that are no flags
+}{
+	{"argparse", "argparse", Equals, map[string]string{
+		"lr": "--lr float 1.0", "batch_size": "--batch-size int 64", "no_cuda": "--no-cuda boolean switch",
+		"optimizer": "--optimizer unknown type [sgd adam]", "batch_norm": "--batch-norm boolean switch --no-batch-norm",
+		"hidden": "--hidden unknown type many", "weight_decay": "--weight-decay unknown type",
+		"log_interval": "--log-interval unknown type", "data": "data unknown type required operand",
+	}, []string{"help", "h", "wd", "extra", "N"}},
+	{"argparse_313", "argparse", Equals, map[string]string{
+		"weight_decay": "--weight-decay unknown type", "lr": "--lr float 1.0", "data": "data unknown type required operand",
+	}, []string{"wd"}},
+	{"argparse_defaults", "argparse", Equals, map[string]string{
+		"lr": "--lr float 0.001", "data": "--data unknown type required", "output_dir": "--output_dir text runs",
+		"activation": "--activation text relu [relu gelu tanh]", "amp": "--amp boolean False switch",
+		"hidden_size": "--hidden_size int 128", "a_very_long_option_name_that_wraps": "--a_very_long_option_name_that_wraps float 0.5",
+	}, nil},
+	{"click", "click", Equals, map[string]string{
+		"lr": "--lr float 0.01", "batch_size": "--batch-size int 32", "optimizer": "--optimizer text adam [sgd adam]",
+		"augment": "--augment boolean true switch --no-augment", "out": "--out text required", "dropout": "--dropout float 0.2",
+		"data": "DATA unknown type required operand", "amp": "--amp boolean switch",
+	}, []string{"help", "b"}},
+	{"typer", "typer", Equals, map[string]string{
+		"lr": "--lr float 0.001", "batch_size": "--batch-size int 32", "opt": "--opt text adam [sgd adam]",
+		"nesterov": "--nesterov boolean false switch --no-nesterov", "early_stop": "--early-stop boolean true switch --no-early-stop",
+		"token": "--token text required", "data": "DATA unknown type required operand", "weight_decay": "--weight-decay float 0.01",
+	}, []string{"help", "install_compl…", "show_completi…"}},
+	{"absl", "absl", Equals, map[string]string{
+		"lr": "--lr float 0.1", "batch_size": "--batch_size int 128", "nesterov": "--nesterov boolean true",
+		"optimizer": "--optimizer text sgd [sgd adam]", "layers": "--layers text 64,32", "dropout_rate": "--dropout_rate float 0.0",
+	}, []string{"nonesterov"}},
+	{"fire", "fire", Equals, map[string]string{
+		"lr": "--lr float 0.01", "nesterov": "--nesterov boolean False", "optimizer": "--optimizer text sgd", "dropout": "--dropout float",
+		"data": "data unknown type required operand",
+	}, []string{"l", "n"}},
+	{"docopt", "getopt", Equals, map[string]string{
+		"lr": "--lr float 0.1", "batch_size": "--batch-size int 32", "nesterov": "--nesterov boolean switch", "data": "data unknown type required operand",
+	}, nil},
+	{"configargparse", "argparse", Equals, map[string]string{"lr": "--lr unknown type", "momentum": "--momentum unknown type"}, nil},
+	{"hydra", "hydra", Hydra, map[string]string{
+		"optimizer.lr": "optimizer.lr float 0.001", "model.bias": "model.bias boolean true", "data.path": "data.path unknown type required",
+		"trainer.gradient_clip_val": "trainer.gradient_clip_val unknown type", "db": "db unknown type [mysql postgresql]", "seed": "seed int 1",
+	}, []string{"optimizer.betas", "data.name", "data", "Powered by Hydra"}},
+	{"lightningcli", "argparse", Equals, map[string]string{
+		"model.lr": "--model.lr float 0.001", "model.data_dir": "--model.data_dir text required", "model.bn": "--model.bn boolean True [true false]",
+		"trainer.max_epochs": "--trainer.max_epochs int", "trainer.gradient_clip_val": "--trainer.gradient_clip_val float",
+	}, nil},
+	{"hfargumentparser", "argparse", Equals, map[string]string{
+		"learning_rate": "--learning_rate float 5e-05", "fp16": "--fp16 boolean False", "model_name_or_path": "--model_name_or_path unknown type required",
+		"max_steps": "--max_steps int -1",
+	}, nil},
+	{"go", "go", Equals, map[string]string{
+		"lr": "-lr float 0.1", "batch_size": "-batch-size int 32", "nesterov": "-nesterov boolean switch", "optimizer": "-optimizer text sgd",
+	}, nil},
+	{"getopt", "getopt", Equals, map[string]string{
+		"learning_rate": "--learning-rate float 0.05", "momentum": "--momentum int 0", "batch": "--batch int 64", "nesterov": "--nesterov boolean switch",
+		"data": "DATA unknown type required operand", "output": "--output text model.bin",
+	}, []string{"help", "version"}},
+	{"boost", "getopt", Equals, map[string]string{
+		"learning_rate": "--learning_rate float 0.5", "l2": "--l2 int 0", "adaptive": "--adaptive boolean switch", "final_regressor": "--final_regressor unknown type",
+	}, nil},
+	{"clap", "getopt", Equals, map[string]string{
+		"lr": "--lr float 0.001", "optimizer": "--optimizer text adam [sgd adam]", "nesterov": "--nesterov boolean switch", "data": "--data unknown type required",
+		"target": "TARGET unknown type required operand",
+	}, []string{"help", "version"}},
+	{"svm-train", "libsvm", Spaced, map[string]string{
+		"cost": "-c int 1", "gamma": "-g unknown type 1/num_features", "nu": "-n float 0.5", "kernel_type": "-t int 2 [0 1 2 3 4]", "q": "-q boolean switch",
+		"training_set_file": "training_set_file unknown type required operand",
+	}, nil},
+	{"liblinear-train", "libsvm", Spaced, map[string]string{"cost": "-c int 1", "bias": "-B int -1", "epsilon": "-p float 0.1"}, nil},
+	{"fasttext-supervised", "fasttext", Spaced, map[string]string{
+		"lr": "-lr float 0.1", "epoch": "-epoch int 5", "loss": "-loss text softmax [ns hs softmax one-vs-all]", "input": "-input unknown type required",
+		"wordNgrams": "-wordNgrams int 1", "saveOutput": "-saveOutput boolean false",
+	}, nil},
+	{"xgboost", "xgboost", Pairs, map[string]string{
+		"num_round": "num_round int 10", "eta": "eta float 0.3", "task": "task text train [dump pred train]", "model_dir": "model_dir text ./",
+	}, nil},
+}
+
 func TestParse(t *testing.T) {
-	tests := []struct {
-		file, format string
-		style        Style
-		want         map[string]string // by the parameter's name
-		none         []string          // names that are no flags
-	}{
-		{"argparse", "argparse", Equals, map[string]string{
-			"lr": "--lr float 1.0", "batch_size": "--batch-size int 64", "no_cuda": "--no-cuda boolean switch",
-			"optimizer": "--optimizer unknown type [sgd adam]", "batch_norm": "--batch-norm boolean switch --no-batch-norm",
-			"hidden": "--hidden unknown type many", "weight_decay": "--weight-decay unknown type",
-			"log_interval": "--log-interval unknown type", "data": "data unknown type required operand",
-		}, []string{"help", "h", "wd", "extra", "N"}},
-		{"argparse_313", "argparse", Equals, map[string]string{
-			"weight_decay": "--weight-decay unknown type", "lr": "--lr float 1.0", "data": "data unknown type required operand",
-		}, []string{"wd"}},
-		{"argparse_defaults", "argparse", Equals, map[string]string{
-			"lr": "--lr float 0.001", "data": "--data unknown type required", "output_dir": "--output_dir text runs",
-			"activation": "--activation text relu [relu gelu tanh]", "amp": "--amp boolean False switch",
-			"hidden_size": "--hidden_size int 128", "a_very_long_option_name_that_wraps": "--a_very_long_option_name_that_wraps float 0.5",
-		}, nil},
-		{"click", "click", Equals, map[string]string{
-			"lr": "--lr float 0.01", "batch_size": "--batch-size int 32", "optimizer": "--optimizer text adam [sgd adam]",
-			"augment": "--augment boolean true switch --no-augment", "out": "--out text required", "dropout": "--dropout float 0.2",
-			"data": "DATA unknown type required operand", "amp": "--amp boolean switch",
-		}, []string{"help", "b"}},
-		{"typer", "typer", Equals, map[string]string{
-			"lr": "--lr float 0.001", "batch_size": "--batch-size int 32", "opt": "--opt text adam [sgd adam]",
-			"nesterov": "--nesterov boolean false switch --no-nesterov", "early_stop": "--early-stop boolean true switch --no-early-stop",
-			"token": "--token text required", "data": "DATA unknown type required operand", "weight_decay": "--weight-decay float 0.01",
-		}, []string{"help", "install_compl…", "show_completi…"}},
-		{"absl", "absl", Equals, map[string]string{
-			"lr": "--lr float 0.1", "batch_size": "--batch_size int 128", "nesterov": "--nesterov boolean true",
-			"optimizer": "--optimizer text sgd [sgd adam]", "layers": "--layers text 64,32", "dropout_rate": "--dropout_rate float 0.0",
-		}, []string{"nonesterov"}},
-		{"fire", "fire", Equals, map[string]string{
-			"lr": "--lr float 0.01", "nesterov": "--nesterov boolean False", "optimizer": "--optimizer text sgd", "dropout": "--dropout float",
-			"data": "data unknown type required operand",
-		}, []string{"l", "n"}},
-		{"docopt", "getopt", Equals, map[string]string{
-			"lr": "--lr float 0.1", "batch_size": "--batch-size int 32", "nesterov": "--nesterov boolean switch", "data": "data unknown type required operand",
-		}, nil},
-		{"configargparse", "argparse", Equals, map[string]string{"lr": "--lr unknown type", "momentum": "--momentum unknown type"}, nil},
-		{"hydra", "hydra", Hydra, map[string]string{
-			"optimizer.lr": "optimizer.lr float 0.001", "model.bias": "model.bias boolean true", "data.path": "data.path unknown type required",
-			"trainer.gradient_clip_val": "trainer.gradient_clip_val unknown type", "db": "db unknown type [mysql postgresql]", "seed": "seed int 1",
-		}, []string{"optimizer.betas", "data.name", "data", "Powered by Hydra"}},
-		{"lightningcli", "argparse", Equals, map[string]string{
-			"model.lr": "--model.lr float 0.001", "model.data_dir": "--model.data_dir text required", "model.bn": "--model.bn boolean True [true false]",
-			"trainer.max_epochs": "--trainer.max_epochs int", "trainer.gradient_clip_val": "--trainer.gradient_clip_val float",
-		}, nil},
-		{"hfargumentparser", "argparse", Equals, map[string]string{
-			"learning_rate": "--learning_rate float 5e-05", "fp16": "--fp16 boolean False", "model_name_or_path": "--model_name_or_path unknown type required",
-			"max_steps": "--max_steps int -1",
-		}, nil},
-		{"go", "go", Equals, map[string]string{
-			"lr": "-lr float 0.1", "batch_size": "-batch-size int 32", "nesterov": "-nesterov boolean switch", "optimizer": "-optimizer text sgd",
-		}, nil},
-		{"getopt", "getopt", Equals, map[string]string{
-			"learning_rate": "--learning-rate float 0.05", "momentum": "--momentum int 0", "batch": "--batch int 64", "nesterov": "--nesterov boolean switch",
-			"data": "DATA unknown type required operand", "output": "--output text model.bin",
-		}, []string{"help", "version"}},
-		{"boost", "getopt", Equals, map[string]string{
-			"learning_rate": "--learning_rate float 0.5", "l2": "--l2 int 0", "adaptive": "--adaptive boolean switch", "final_regressor": "--final_regressor unknown type",
-		}, nil},
-		{"clap", "getopt", Equals, map[string]string{
-			"lr": "--lr float 0.001", "optimizer": "--optimizer text adam [sgd adam]", "nesterov": "--nesterov boolean switch", "data": "--data unknown type required",
-			"target": "TARGET unknown type required operand",
-		}, []string{"help", "version"}},
-		{"svm-train", "libsvm", Spaced, map[string]string{
-			"cost": "-c int 1", "gamma": "-g unknown type 1/num_features", "nu": "-n float 0.5", "kernel_type": "-t int 2 [0 1 2 3 4]", "q": "-q boolean switch",
-			"training_set_file": "training_set_file unknown type required operand",
-		}, nil},
-		{"liblinear-train", "libsvm", Spaced, map[string]string{"cost": "-c int 1", "bias": "-B int -1", "epsilon": "-p float 0.1"}, nil},
-		{"fasttext-supervised", "fasttext", Spaced, map[string]string{
-			"lr": "-lr float 0.1", "epoch": "-epoch int 5", "loss": "-loss text softmax [ns hs softmax one-vs-all]", "input": "-input unknown type required",
-			"wordNgrams": "-wordNgrams int 1", "saveOutput": "-saveOutput boolean false",
-		}, nil},
-		{"xgboost", "xgboost", Pairs, map[string]string{
-			"num_round": "num_round int 10", "eta": "eta float 0.3", "task": "task text train [dump pred train]", "model_dir": "model_dir text ./",
-		}, nil},
-	}
-	for _, tt := range tests {
+	for _, tt := range helpCases {
 		t.Run(tt.file, func(t *testing.T) {
 			p := Parse(helpText(t, tt.file))
 			if p.Format != tt.format || p.Style != tt.style {
