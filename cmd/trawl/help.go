@@ -10,7 +10,7 @@ import (
 // exampleLines are what the help of each command shows, where the command has none
 // of its own.
 var exampleLines = map[string][]string{
-	"init":     {"trawl init", "trawl init -- python3 train.py"},
+	"init":     {"trawl init", "trawl init -- python3 train.py --data d.csv", "trawl init --probe -- ./train fit"},
 	"validate": {"trawl validate sweep.yaml", "trawl validate --set method=grid --json"},
 	"plan":     {"trawl plan sweep.yaml", "trawl plan -p lr=log:1e-4..1/5 --metric loss -- python3 train.py"},
 	"try":      {"trawl try sweep.yaml", "trawl try lr=0.1 momentum=0.9"},
