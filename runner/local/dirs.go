@@ -153,3 +153,33 @@ func shelve(dir string, attempt int) error {
 	}
 	return nil
 }
+
+// bare reports whether a trial's directory holds nothing but what was put there
+// for it: one look instead of one for each kind of file that it may have written.
+func bare(dir string) bool {
+	fd, err := openPlain(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var buf [1024]byte
+	var names [8]string
+	for {
+		n, err := unix.ReadDirent(fd, buf[:])
+		if err != nil {
+			return false
+		}
+		if n == 0 {
+			return true
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			used, _, found := unix.ParseDirent(rest, len(names), names[:0])
+			for _, name := range found {
+				if name != LogName && name != ParamsName && name != checkpointName {
+					return false
+				}
+			}
+			rest = rest[used:]
+		}
+	}
+}
