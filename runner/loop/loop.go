@@ -244,6 +244,12 @@ func (l *loop) run(ctx context.Context) error {
 		if l.over() {
 			return nil
 		}
+		if len(l.jobs) == 0 && len(l.tails) > 0 { // nothing more will join the group
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		var poll <-chan time.Time
 		stopPoll := func() {}
 		switch {
