@@ -33,7 +33,11 @@ type Config struct {
 	Backend  runner.Backend
 	Journal  runner.Journal
 	Clock    runner.Clock
-	Slots    int // trials at a time, at least 1
+	Slots    int // trials at a time, at least 1; a group counts as one
+
+	// Group says which trials may share a slot; nil: none. It wants a Planner
+	// that does not look, and no Devices.
+	Group *Grouping
 
 	// Devices hands out what trials share with others; nil: there is nothing to
 	// ask for. Need is what a trial asks for: the spec's resources with the
@@ -138,6 +142,8 @@ type live struct {
 	oom    bool                     // an attempt ran out of memory
 	grant  *runner.Grant            // of the attempt that starts
 	share  float64                  // of GPUs, of the attempt that runs
+	group  string                   // of the attempt that starts or runs, "": by itself
+	mates  int                      // members of that group at its start
 }
 
 // Loop is the state of Run.
@@ -155,6 +161,10 @@ type loop struct {
 	tick     int64                         // of the last reports or end that the judge saw
 	rulings  map[sweep.TrialID]Ruling      // of the judge, not journalled when trawl ended
 	dropped  map[sweep.PointID]*sweep.Note // while folding: lost the race, and no note says so
+
+	ahead  window         // proposals that are not trials yet
+	groups map[string]int // members that run, by group
+	shared int            // running jobs that take no slot of their own
 
 	noMore    bool // the planner has nothing to add now
 	drain     bool // start nothing more, then end
@@ -190,7 +200,8 @@ type ended struct {
 func Run(ctx context.Context, c Config) (Summary, error) {
 	l := &loop{Config: c, live: map[sweep.TrialID]*live{}, jobs: map[string]sweep.TrialID{},
 		dropped: map[sweep.PointID]*sweep.Note{}, names: map[*sweep.Ended]string{}, tails: map[*sweep.Ended]ended{},
-		began: c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
+		groups: map[string]int{},
+		began:  c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
 	if c.Spec.Duplicates == "reuse" {
 		l.outcomes = map[sweep.PointID]*sweep.Ended{}
 	}
@@ -307,7 +318,7 @@ func (l *loop) step(ctx context.Context, done <-chan struct{}, wall, poll <-chan
 			}
 		}
 		block = false
-		if len(l.jobs) < l.Slots && !l.drain && !l.paused {
+		if len(l.jobs)-l.shared < l.Slots && !l.drain && !l.paused {
 			return nil // a slot is free: fill it before anything else
 		}
 	}
@@ -380,7 +391,7 @@ func (l *loop) takeAcks() error {
 // fill starts trials while there are free slots: queued ones first, then new
 // ones. The intents of all of them are one transaction.
 func (l *loop) fill(ctx context.Context) error {
-	free := l.Slots - len(l.jobs)
+	free := l.Slots - (len(l.jobs) - l.shared)
 	if free <= 0 || l.drain || l.paused || !l.diskOK() {
 		return nil
 	}
@@ -402,6 +413,13 @@ func (l *loop) fill(ctx context.Context) error {
 			free--
 		}
 		l.queue = l.queue[1:]
+	}
+	if l.Group != nil {
+		events, start, err := l.fillGroups(free, events, start)
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		return l.start(ctx, events, start)
 	}
 	if free > 0 && !l.noMore {
 		grants := l.takeAll(free, len(start))
@@ -457,12 +475,14 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		}
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
-			Dir: job.TrialDir, Slot: -1}
+			Dir: job.TrialDir, Slot: -1, Group: v.group}
+		job.Group, job.Members = v.group, v.mates
 		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
 			return err
 		}
 		v.name = job.Name
+		l.join(v)
 		events = append(events, e)
 		jobs = append(jobs, job)
 	}
