@@ -145,7 +145,8 @@ func (a *app) checkpoint(ctx context.Context, dir, name string) (string, error) 
 }
 
 // notesOf are the notes of a trial: the hash of its weights, what its trainer
-// said, output that was lost.
+// said, output that was lost; and which of its attempts were trained together with
+// others.
 func notesOf(ctx context.Context, r *results.Reader, name string, id sweep.TrialID) ([]*sweep.Note, error) {
 	entries, err := r.Events(ctx, name, id)
 	if err != nil {
@@ -153,8 +154,13 @@ func notesOf(ctx context.Context, r *results.Reader, name string, id sweep.Trial
 	}
 	list := []*sweep.Note{}
 	for _, e := range entries {
-		if n, ok := e.Event.(*sweep.Note); ok {
-			list = append(list, n)
+		switch e := e.Event.(type) {
+		case *sweep.Note:
+			list = append(list, e)
+		case *sweep.Started:
+			if e.Group != "" {
+				list = append(list, &sweep.Note{What: "fused", Trial: id, Text: fmt.Sprintf("attempt %d, in the group of %s", e.Attempt, e.Group)})
+			}
 		}
 	}
 	return list, nil
