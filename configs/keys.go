@@ -142,6 +142,8 @@ var table = []key{
 	}},
 	{name: "parallel", shape: integer | text, part: how, least: bound(1), words: []string{"auto"}, implied: `"auto"`,
 		doc: "trials at a time; auto = as many as the resources admit"},
+	{name: "fuse", shape: text | boolean, part: how, words: []string{"auto", "off"}, implied: `"auto"`,
+		doc: "auto = linear and softmax trials of the trainer that share data, seed and batches are trained together, with the same numbers; off = each by itself"},
 	{name: "resources", shape: mapOf, part: how, keys: resourceKeys, doc: "what one trial needs"},
 	{name: "timeout", shape: duration, part: how, above: bound(0), doc: "longest run of an attempt"},
 	{name: "stall_timeout", shape: duration, part: how, above: bound(0), doc: "longest silence of an attempt"},

@@ -121,6 +121,12 @@ points and their command lines, what runs at a time, and an estimate of time and
 disk: from the trials of this sweep that have ended, if there are any. It runs
 nothing and writes nothing.
 
+Linear and softmax trials of the trainer that follow one another with the same
+data, seed and batches are trained together, each with the numbers that it has by
+itself: a group reads each mini-batch once and takes one place among those that run
+at a time. fuse: off in the file keeps them apart; so do a timeout, and a method
+that looks at results.
+
 Exit status: 0 · 1 error · 2 usage or sweep file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.take(cmd, args); err != nil {
@@ -144,7 +150,9 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
-	Workdir    string           `json:"workdir,omitempty"` // where trials run; a trainer's run nowhere
+	Workdir    string           `json:"workdir,omitempty"`   // where trials run; a trainer's run nowhere
+	Fused      int              `json:"fused,omitempty"`     // most trials that are trained together
+	NotFused   string           `json:"not_fused,omitempty"` // why none are, of those that could be
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
@@ -202,6 +210,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		if err := p.ends(spec); err != nil {
 			return err
 		}
+	}
+	if p.Fused, p.NotFused, err = fusedPlan(spec, max(1, n)); err != nil {
+		return err
 	}
 	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, max(1, n)); err != nil {
 		return err
@@ -315,6 +326,12 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintln(w, "trials      no end; Ctrl-C, -n or budget")
 	}
 	fmt.Fprintf(w, "parallel    %s\n", why)
+	switch {
+	case p.Fused > 0:
+		fmt.Fprintf(w, "fused       groups of %d share each pass over the data\n", p.Fused)
+	case p.NotFused != "":
+		fmt.Fprintf(w, "fused       none: %s\n", p.NotFused)
+	}
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
 	}

@@ -289,6 +289,7 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 		Ahead:    s.ahead(),
 		First:    s.first, Controls: controls, Watch: func(n loop.News) { events.news(n); watch(n) },
 	}
+	c.Group, _ = fusing(s.spec, c.Planner)
 	if devices != nil {
 		c.Devices = devices
 		defer devices.Close()

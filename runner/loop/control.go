@@ -115,7 +115,7 @@ func (l *loop) add(ctx context.Context, c Control) (string, error, error) {
 	if err != nil {
 		return "", err, nil
 	}
-	var events []sweep.Event
+	events := l.keepAhead()
 	for _, e := range got {
 		events = append(events, e)
 		l.queue = append(l.queue, l.propose(e).trial.ID)
