@@ -69,7 +69,7 @@ type State struct {
 	First  uint64 `json:"f,omitempty"` // of the first of them
 	Check  uint32 `json:"c,omitempty"` // of the header, and of the bytes before Offset
 	Bad    int64  `json:"b,omitempty"` // rows left out
-	Old    bool   `json:"p,omitempty"` // the rows taken were there before the program began
+	Old    bool   `json:"p,omitempty"` // all rows taken were there before the program began
 }
 
 // A Reader reads one file. It is used by one goroutine.
@@ -132,6 +132,7 @@ func (r *Reader) rows(f io.ReaderAt, size int64, end End, more func() bool, emit
 			return nil
 		default:
 			r.take(cells, sum)
+			r.Old = false
 			r.report(cells, emit, bad)
 		}
 	}
@@ -211,7 +212,10 @@ func (r *Reader) header(f io.ReaderAt, size int64, end End) (ok bool, err error)
 		skip = len("\ufeff")
 	}
 	first, _, whole := bytes.Cut(b[skip:], []byte("\n"))
-	if !whole && len(b) < maxRow && end == Running {
+	if !whole && len(b) == maxRow {
+		return false, ErrHeader
+	}
+	if !whole && end == Running {
 		return false, nil
 	}
 	r.sep = separator(first)
@@ -246,7 +250,7 @@ func names(cells [][]byte) (columns []column, ok bool) {
 			return nil, false
 		}
 		name := string(c)
-		if seen[name] {
+		if seen[name] || strings.HasPrefix(name, "Unnamed: ") { // pandas's name for a column without one
 			name = ""
 		}
 		seen[name] = true

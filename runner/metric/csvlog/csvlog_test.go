@@ -40,6 +40,7 @@ func TestRead(t *testing.T) {
 		{"bars, padded", " epoch |  loss \n  1 |  0.5 \n", []string{"loss 1 0.5"}, nil},
 		{"ultralytics 8", "                  epoch,         train/box_loss\n                      1,                1.25\n", []string{"train/box_loss 1 1.25"}, nil},
 		{"pandas with its index", ",loss,acc\n0,0.5,1\n1,,2\n", []string{"loss 0 0.5", "acc 0 1", "acc 1 2"}, nil},
+		{"pandas, saved twice", "Unnamed: 0,loss\n0,0.5\n", []string{"loss 0 0.5"}, nil},
 		{"NumPy", "# loss,acc\n1e-3,2.5E1\n", []string{"loss 0 0.001", "acc 0 25"}, nil},
 		{"order of steps", "Epoch,Global_Step,loss\n1,7,3\n", []string{"Epoch 7 1", "loss 7 3"}, nil},
 		{"no steps", "loss\n3\n\n4\n", []string{"loss 0 3", "loss 1 4"}, nil},
@@ -107,7 +108,7 @@ func TestLastLine(t *testing.T) {
 }
 
 func TestNoHeader(t *testing.T) {
-	for _, text := range []string{"1,2\n3,4\n", ",,\n1,2,3\n", "\n1\n", "0.5\n", "a,\"b\"c\n1,2\n", strings.Repeat("a,", maxColumns+2) + "\n"} {
+	for _, text := range []string{"1,2\n3,4\n", ",,\n1,2,3\n", "\n1\n", "0.5\n", "a,\"b\"c\n1,2\n", strings.Repeat("a,", maxColumns+2) + "\n", strings.Repeat("a", 2*maxRow) + ",b\n"} {
 		var f follower
 		if err := f.read(t, text, Running); !errors.Is(err, ErrHeader) {
 			t.Errorf("%.20q: got %v, want ErrHeader", text, err)
@@ -151,6 +152,7 @@ func TestAnotherFile(t *testing.T) {
 		{"shorter, alike: half written", "a\n1\n2\n", "a\n1\n", false, []string{"a 0 1", "a 1 2"}},
 		{"shorter, alike, of an earlier program", "a\n1\n2\n", "a\n1\n", true, []string{"a 0 1"}},
 		{"longer, alike, of an earlier program", "a\n1\n2\n", "a\n1\n2\n3\n", true, []string{"a 2 3"}},
+		{"of an earlier program, then half written", "a\n1\n", "a\n1\n2\n", true, []string{"a 1 2"}},
 		{"emptied", "a\n1\n", "", false, []string{"a 0 1"}},
 		{"same length", "a\n1\n", "a\n2\n", false, []string{"a 0 1", "a 0 2"}},
 	} {
@@ -165,6 +167,9 @@ func TestAnotherFile(t *testing.T) {
 			f.kill()
 			if err := f.read(t, tt.anew, Running); err != nil {
 				t.Fatal(err)
+			}
+			if f.Old && len(tt.want) > 0 {
+				t.Error("rows were taken, but they still count as those of an earlier program")
 			}
 			if !slices.Equal(f.got, tt.want) {
 				t.Errorf("got %q, want %q", f.got, tt.want)
