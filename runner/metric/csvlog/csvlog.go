@@ -30,7 +30,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
@@ -58,19 +57,6 @@ const (
 	Done               // it ended by itself: a last line without its end counts, if it has all cells
 	Cut                // it was ended or failed: such a line is half written
 )
-
-// A State is how far a file was read: what a later process goes on from.
-type State struct {
-	Offset int64  `json:"o,omitempty"` // behind the last row taken, in bytes
-	Line   int64  `json:"l,omitempty"` // lines before Offset
-	Head   int64  `json:"h,omitempty"` // where the header in force begins
-	Rows   int64  `json:"n,omitempty"` // rows taken
-	Sum    uint64 `json:"s,omitempty"` // of their cells
-	First  uint64 `json:"f,omitempty"` // of the first of them
-	Check  uint32 `json:"c,omitempty"` // of the header, and of the bytes before Offset
-	Bad    int64  `json:"b,omitempty"` // rows left out
-	Old    bool   `json:"p,omitempty"` // all rows taken were there before the program began
-}
 
 // A Reader reads one file. It is used by one goroutine.
 type Reader struct {
@@ -355,27 +341,6 @@ func (r *Reader) row(f io.ReaderAt, size int64, end End) (row []byte, cells [][]
 	}
 }
 
-// sum is the same for equal cells under equal names, in any order, empty ones
-// left out.
-func (r *Reader) sum(cells [][]byte) (sum uint64) {
-	for i, c := range cells {
-		if len(c) > 0 {
-			sum += fnv(fnv(14695981039346656037, r.columns[i].name)*fnvPrime, c)
-		}
-	}
-	return sum
-}
-
-const fnvPrime = 1099511628211
-
-// fnv is the hash FNV-1a of 64 bits, gone on with from h.
-func fnv[T string | []byte](h uint64, b T) uint64 {
-	for i := range len(b) {
-		h = (h ^ uint64(b[i])) * fnvPrime
-	}
-	return h
-}
-
 // window reads what is at an offset: at most maxRow bytes, fewer where the file
 // ends. It holds until the next call.
 func (r *Reader) window(f io.ReaderAt, at, size int64) ([]byte, error) {
@@ -401,68 +366,4 @@ func (r *Reader) held() []byte {
 		return nil
 	}
 	return r.buf[r.Offset-r.at : r.have]
-}
-
-// checked is how many bytes before Offset tell whether the file is still the same.
-const checked = 64
-
-// check is a checksum of the header and of the bytes before Offset.
-func (r *Reader) check(f io.ReaderAt) (uint32, error) {
-	var b [2 * checked]byte
-	head := min(r.Offset-r.Head, checked)
-	tail := min(r.Offset, checked)
-	if _, err := f.ReadAt(b[:head], r.Head); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	if _, err := f.ReadAt(b[head:head+tail], r.Offset-tail); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	return crc32.ChecksumIEEE(b[:head+tail]), nil
-}
-
-// same reports whether the file still holds what was read of it.
-func (r *Reader) same(f io.ReaderAt, size int64) (bool, error) {
-	if size < r.Offset {
-		return false, nil
-	}
-	c, err := r.check(f)
-	return c == r.Check, err
-}
-
-// again looks for the rows that were taken in a file that was written anew, and
-// goes on behind them; from the start, if it is another file. ok is false while
-// that cannot be told: it may be half written.
-func (r *Reader) again(f io.ReaderAt, size int64, end End) (ok bool, err error) {
-	before := r.State
-	wait := func(err error) (bool, error) {
-		r.State, r.columns = before, nil
-		return false, err
-	}
-	r.State, r.columns = State{Bad: before.Bad}, nil
-	if ok, err := r.header(f, size, end); !ok {
-		if errors.Is(err, ErrHeader) {
-			return false, err
-		}
-		return wait(err)
-	}
-	for r.Rows < before.Rows {
-		cells, sum, err := r.next(f, size, end)
-		switch {
-		case errors.Is(err, errBad):
-			continue
-		case err != nil:
-			return wait(err)
-		case cells != nil:
-			r.take(cells, sum)
-			continue
-		case before.Old, r.Rows > 0 && r.First != before.First:
-			r.State, r.columns = State{Bad: before.Bad}, nil
-			return true, nil
-		}
-		return wait(nil)
-	}
-	if r.Sum != before.Sum {
-		r.State, r.columns = State{Bad: before.Bad}, nil
-	}
-	return true, nil
 }
