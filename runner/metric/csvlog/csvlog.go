@@ -69,6 +69,7 @@ type Reader struct {
 	buf     []byte // the file from at on
 	at      int64
 	have    int64 // bytes of it
+	base    base
 	cells   [][]byte
 }
 
@@ -95,8 +96,11 @@ func (r *Reader) Read(f io.ReaderAt, size int64, end End, more func() bool, emit
 			}
 		}
 	}
-	defer func() { r.Check, _ = r.check(f) }()
-	return r.rows(f, size, end, more, emit, bad)
+	err := r.rows(f, size, end, more, emit, bad)
+	if c, cerr := sumAt(f, r.Head, r.Offset); cerr == nil && r.steady(f) {
+		r.Check = c // else the file is looked through again
+	}
+	return err
 }
 
 // rows takes rows from Offset on.
@@ -215,9 +219,11 @@ func (r *Reader) header(f io.ReaderAt, size int64, end End) (ok bool, err error)
 	}
 	r.columns, r.cells = columns, cells
 	r.step = stepOf(columns)
-	if r.Offset <= r.Head {
-		r.Offset = r.Head + int64(skip+used)
-		r.Line += int64(bytes.Count(b[:skip+used], []byte("\n")))
+	if r.Offset == 0 {
+		r.Offset = int64(skip + used)
+		r.Line = int64(bytes.Count(b[:skip+used], []byte("\n")))
+		r.base = base{offset: r.Offset}
+		r.base.sum, _ = sumAt(bytes.NewReader(b), 0, r.Offset) // of what was read, whatever the file is by now
 	}
 	return true, nil
 }
@@ -313,6 +319,10 @@ func (r *Reader) row(f io.ReaderAt, size int64, end End) (row []byte, cells [][]
 		if fresh {
 			if b, err = r.window(f, r.Offset, size); err != nil || len(b) == 0 {
 				return nil, nil, err
+			}
+			if !r.steady(f) {
+				r.have = 0
+				return nil, nil, nil // it is being written anew
 			}
 		} else if len(b) == 0 {
 			continue

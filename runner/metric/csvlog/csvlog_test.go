@@ -141,6 +141,50 @@ func TestRewrittenWithNewColumn(t *testing.T) {
 	}
 }
 
+// changing is a file that is written anew while it is read: each text in turn
+// for some calls.
+type changing struct {
+	texts []string
+	left  []int // calls until the next text
+}
+
+func (c *changing) ReadAt(b []byte, at int64) (int, error) {
+	for len(c.left) > 0 && c.left[0] == 0 {
+		c.texts, c.left = c.texts[1:], c.left[1:]
+	}
+	if len(c.left) > 0 {
+		c.left[0]--
+	}
+	return strings.NewReader(c.texts[0]).ReadAt(b, at)
+}
+
+func TestWrittenAnewWhileRead(t *testing.T) {
+	first := "step,loss\n1,22\n"
+	old := first + "3,44\n5,66\n"
+	anew := "acc,loss,step\n,22,1\n,44,3\n,66,5\n7,88,7\n"
+	want := []string{"loss 1 22", "loss 3 44", "loss 5 66", "acc 7 7", "loss 7 88"}
+	for calls := range 16 {
+		for _, between := range []string{"", anew[:5], anew[:25], anew} {
+			for pause := range 5 {
+				var f follower
+				if err := f.read(t, first, Running); err != nil {
+					t.Fatal(err)
+				}
+				file := &changing{[]string{old, between, anew}, []int{calls, pause}}
+				err := f.Read(file, int64(len(old)), Running, func() bool { return true }, func(name string, step int64, v float64) {
+					f.got = append(f.got, fmt.Sprintf("%s %d %v", name, step, v))
+				}, func(line int64, what string) { t.Errorf("line %d: %s", line, what) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := f.read(t, anew, Done); err != nil || !slices.Equal(f.got, want) || len(f.bad) > 0 {
+					t.Fatalf("after %d calls, %q for %d: got %q, bad %q, %v; want %q", calls, between, pause, f.got, f.bad, err, want)
+				}
+			}
+		}
+	}
+}
+
 func TestAnotherFile(t *testing.T) {
 	for _, tt := range []struct {
 		name, old, anew string

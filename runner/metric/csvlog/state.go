@@ -22,18 +22,31 @@ type State struct {
 // checked is how many bytes before Offset tell whether the file is still the same.
 const checked = 64
 
-// check is a checksum of the header and of the bytes before Offset.
-func (r *Reader) check(f io.ReaderAt) (uint32, error) {
+// sumAt is a checksum of the header at head and of the bytes before offset.
+func sumAt(f io.ReaderAt, head, offset int64) (uint32, error) {
 	var b [2 * checked]byte
-	head := min(r.Offset-r.Head, checked)
-	tail := min(r.Offset, checked)
-	if _, err := f.ReadAt(b[:head], r.Head); err != nil && !errors.Is(err, io.EOF) {
+	h, t := min(offset-head, checked), min(offset, checked)
+	if _, err := f.ReadAt(b[:h], head); err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	if _, err := f.ReadAt(b[head:head+tail], r.Offset-tail); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := f.ReadAt(b[h:h+t], offset-t); err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	return crc32.ChecksumIEEE(b[:head+tail]), nil
+	return crc32.ChecksumIEEE(b[:h+t]), nil
+}
+
+// base is what a Read found at its start. Who writes a file anew begins at its
+// header; so if that is the same behind a look at the rows, they were those that
+// go with it.
+type base struct {
+	head, offset int64
+	sum          uint32
+}
+
+// steady reports whether the file is what it was when the Read began.
+func (r *Reader) steady(f io.ReaderAt) bool {
+	sum, err := sumAt(f, r.base.head, r.base.offset)
+	return err == nil && sum == r.base.sum
 }
 
 // same reports whether the file still holds what was read of it.
@@ -41,8 +54,9 @@ func (r *Reader) same(f io.ReaderAt, size int64) (bool, error) {
 	if size < r.Offset {
 		return false, nil
 	}
-	c, err := r.check(f)
-	return c == r.Check, err
+	sum, err := sumAt(f, r.Head, r.Offset)
+	r.base = base{r.Head, r.Offset, sum}
+	return sum == r.Check, err
 }
 
 // again looks for the rows that were taken in a file that was written anew, and

@@ -211,6 +211,10 @@ func (s *Set) look(f *file, end End, more func() bool, emit Emit) (read bool, er
 		return false, err
 	}
 	defer opened.Close()
+	if st, err = opened.Stat(); err != nil { // another file may have taken its place
+		return false, err
+	}
+	now = stampOf(st)
 	f.rest, err = f.read(opened, now, call{end: end, more: more, emit: func(name string, step int64, v float64) { emit(f.path, name, step, v) },
 		warn: func(err error) { s.errs = append(s.errs, err) }})
 	f.seen, f.cut = now, !more()
