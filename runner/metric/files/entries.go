@@ -17,7 +17,8 @@ const maxDocument = 64 << 20
 // has changed. Rows that were taken before are known again by what they hold; if
 // they differ, all are taken. Single values are taken if one of them differs.
 //
-// A file that is not valid is half written, until the trial ends.
+// A file that is not valid, or has fewer rows than were taken, is half written,
+// until the trial ends.
 type entries struct {
 	entriesMark
 	later bool // of several files, one that is older than what was read tells nothing new
@@ -56,6 +57,9 @@ func (e *entries) read(f *os.File, st stamp, c call) (rest bool, err error) {
 			return true, nil
 		}
 		return false, fmt.Errorf("%w; nothing of it is read", err)
+	}
+	if c.end == Running && int64(len(doc.Rows)) < e.Rows {
+		return true, nil
 	}
 	if !e.continues(doc.Rows) {
 		e.Rows, e.Sum = 0, 0
