@@ -179,16 +179,8 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
-	if spec.Trainer == nil {
-		p.Workdir = describeWorkdir(spec)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
+	if err := p.where(load, spec, n); err != nil {
 		return err
-	}
-	for _, h := range hazards(spec, dir, n) {
-		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
-		fmt.Fprintf(load.stderr, "warning: %s\n", h)
 	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
@@ -208,6 +200,23 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return a.printJSON(p)
 	}
 	return a.printPlan(p, f, fits.why)
+}
+
+// where says in which directory trials run, and which files are in danger there.
+func (p *planned) where(a *app, spec *sweep.Spec, n int) error {
+	if spec.Trainer != nil {
+		return nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	p.Workdir = describeWorkdir(spec)
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(a.stderr, "warning: %s\n", h)
+	}
+	return nil
 }
 
 // planProblems prints the problems of a file as JSON where that was asked for.
