@@ -116,8 +116,9 @@ func newPlanCmd(a *app) *cobra.Command {
 		Short: "Show what a sweep would run: space, trials, first points and commands",
 		Long: `Plan shows the space of FILE (default sweep.yaml), the number of trials, the first
 points and their command lines, what runs at a time, and an estimate of time and
-disk: from the trials of this sweep that have ended, if there are any. It runs
-nothing and writes nothing.
+disk: from the trials of this sweep that have ended, if there are any. It says
+where trials run, and warns of files that they would write over each other, or
+not find: trawl help your-script. It runs nothing and writes nothing.
 
 Exit status: 0 · 1 error · 2 usage or sweep file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
