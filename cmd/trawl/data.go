@@ -301,10 +301,10 @@ func (a *app) rerun(ctx context.Context, which string) error {
 func newRereadCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reread SWEEP [FILE]",
-		Short: "Read stored outputs again with the file's report patterns; nothing is run",
-		Long: `Reread reads the stored output of every ended trial of SWEEP with report.patterns
-of FILE (default: as the sweep has it), and settles the trials anew: one that
-failed with no_objective finishes if its metric is found now.
+		Short: "Read stored outputs again as the file's report: says; nothing is run",
+		Long: `Reread reads the stored output of every ended trial of SWEEP, and the files that
+it left, as report: of FILE (default: of the sweep) says, and settles the trials
+anew: one that failed with no_objective finishes if its metric is found now.
 
 Exit status: 0 · 1 error · 2 usage or sweep file · 75 a trawl runs the sweep.`,
 		Args: cobra.RangeArgs(1, 2),

@@ -259,3 +259,25 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// A long document is read when folders are searched, not at each look.
+func TestLongDocument(t *testing.T) {
+	dir := t.TempDir()
+	w := newWatch(t, dir, sweep.ReportFile{Kind: sweep.JSONFile, Path: dir + "/r.json"})
+	pad := `", "pad": "` + strings.Repeat("x", largeDocument) + `"}`
+	write(t, dir+"/r.json", `{"a": 1, "b": "`+pad)
+	w.read(Running)
+	w.want("at first", "a -1 1")
+	write(t, dir+"/r.json", `{"a": 2, "b": "`+pad)
+	w.set.Read(w.now+1, Running, func() bool { return true }, func(string, string, int64, float64) { t.Error("read at once") })
+	w.read(Running)
+	w.want("a second later", "a -1 2")
+	if err := os.Truncate(dir+"/r.json", maxDocument+1); err != nil { // a hole costs nothing
+		t.Fatal(err)
+	}
+	w.read(Done)
+	w.want("too long")
+	if len(w.wrong) != 1 || !strings.Contains(w.wrong[0], "want at most 67108864 in a JSON file") {
+		t.Errorf("got %q, want the limit", w.wrong)
+	}
+}
