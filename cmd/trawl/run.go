@@ -337,8 +337,8 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	for _, line := range sum.Fuse {
 		fmt.Fprintln(s.a.stderr, "  | "+line)
 	}
-	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
-		fmt.Fprintln(s.a.stderr, "trawl: "+h)
+	if sum.State == "fuse" {
+		s.sayHint(ctx, sum)
 	}
 	return exitOf(sum, s.spec, terminated, s.a)
 }
