@@ -103,7 +103,7 @@ func readable(name string, output []string) string {
 		return "" // no name of a group
 	}
 	words := strings.Split(name, "_")
-	re := regexp.MustCompile(`(?i)(\b` + strings.Join(words, `[ _-]?`) + `["']?\W{1,4}?)[-+]?\.?\d`)
+	re := regexp.MustCompile(`(?i)(\b` + strings.Join(words, `[ _-]?`) + `(?:["']?\W{1,4}?|[^:=\d]{1,30}[:=]\s*))[-+]?\.?\d`)
 	for _, line := range slices.Backward(output) {
 		if m := re.FindStringSubmatch(line); m != nil {
 			return "{patterns: ['" + strings.ReplaceAll(regexp.QuoteMeta(m[1]), "'", "''") + "(?P<" + name + `>\S+)']}`

@@ -44,7 +44,7 @@ func TestHint(t *testing.T) {
 
 // TestReadablePatterns: what is suggested is a sweep file's, and reads.
 func TestReadablePatterns(t *testing.T) {
-	for name, line := range map[string]string{"loss": "a (loss) 'loss': 0.5", "val_loss": "Val-Loss   0.5 (best)", "accuracy": "Cross Validation Accuracy = 98.5%", "f1": "f1: .5"} {
+	for name, line := range map[string]string{"loss": "a (loss) 'loss': 0.5", "val_loss": "Val-Loss   0.5 (best)", "accuracy": "Cross Validation Accuracy = 98.5%", "f1": "f1: .5", "acc": "Acc on the test set: 91.2 %"} {
 		setting := readable(name, []string{"nothing", line})
 		f, err := configs.Parse("x.yaml", []byte("command: [x]\nmethod: grid\nparameters: {a: [1]}\nreport: "+setting+"\n"), configs.Options{})
 		if setting == "" || err != nil {
