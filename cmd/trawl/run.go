@@ -189,7 +189,7 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
 	}
-	if !quiet {
+	if row, err := s.db.Reader().Sweep(ctx, s.spec.Name); err == nil && row.Trials == 0 && !quiet { // said once
 		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
 			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
 		}
