@@ -281,6 +281,9 @@ func (l *loader) finite(n *node, path string) sweep.Value {
 	if f, ok := n.value.Number(); n.form == scalar && ok && math.IsNaN(f) {
 		l.errorf(n.place, "a number, or \"nan\" in quotes", "%s: NaN", path)
 	}
+	if n.form == scalar && n.value.Kind() == sweep.Float && strings.Trim(n.raw, "+-0123456789") == "" {
+		l.warnf(n.place, "it in quotes, to pass it as it stands", "%s: %s: an integer of more than 64 bits is taken for the float %s", path, clip(n.raw), n.value.Python())
+	}
 	return n.toValue()
 }
 

@@ -118,8 +118,9 @@ func newPlanCmd(a *app) *cobra.Command {
 		Short: "Show what a sweep would run: space, trials, first points and commands",
 		Long: `Plan shows the space of FILE (default sweep.yaml), the number of trials, the first
 points and their command lines, what runs at a time, and an estimate of time and
-disk: from the trials of this sweep that have ended, if there are any. It runs
-nothing and writes nothing.
+disk: from the trials of this sweep that have ended, if there are any. It says
+where trials run, and warns of files that they would write over each other, or
+not find: trawl help your-script. It runs nothing and writes nothing.
 
 Linear and softmax trials of the trainer that follow one another with the same
 data, seed and batches are trained together, each with the numbers that it has by
@@ -189,16 +190,8 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
-	if spec.Trainer == nil {
-		p.Workdir = describeWorkdir(spec)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
+	if err := p.where(load, spec, n); err != nil {
 		return err
-	}
-	for _, h := range hazards(spec, dir, n) {
-		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
-		fmt.Fprintf(load.stderr, "warning: %s\n", h)
 	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
@@ -221,6 +214,23 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return a.printJSON(p)
 	}
 	return a.printPlan(p, f, fits.why)
+}
+
+// where says in which directory trials run, and which files are in danger there.
+func (p *planned) where(a *app, spec *sweep.Spec, n int) error {
+	if spec.Trainer != nil {
+		return nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	p.Workdir = describeWorkdir(spec)
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(a.stderr, "warning: %s\n", h)
+	}
+	return nil
 }
 
 // planProblems prints the problems of a file as JSON where that was asked for.

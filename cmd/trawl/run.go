@@ -189,7 +189,7 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
 	}
-	if !quiet {
+	if row, err := s.db.Reader().Sweep(ctx, s.spec.Name); err == nil && row.Trials == 0 && !quiet { // said once
 		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
 			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
 		}
@@ -337,8 +337,8 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.State == "fuse" {
 		s.sayFuse(ctx, sum)
 	}
-	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
-		fmt.Fprintln(s.a.stderr, "trawl: "+h)
+	if sum.State == "fuse" {
+		s.sayHint(ctx, sum)
 	}
 	return exitOf(sum, s.spec, totalOf(s.db.Reader(), s.spec), terminated, s.a)
 }
