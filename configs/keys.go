@@ -1,6 +1,10 @@
 package configs
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/trawl-sweep/trawl/runner/metric"
+)
 
 // A part says what a change of a key means for a sweep that is under way.
 type part uint8
@@ -157,8 +161,12 @@ var table = []key{
 	{name: "link", shape: text | listOf, part: how, item: word, doc: "with workdir: trial: what to link beside the program"},
 	{name: "report", shape: mapOf, part: how, doc: "where metrics are read besides JSON lines", keys: []key{
 		{name: "pattern", shape: text | listOf, item: word, doc: "the same as patterns"},
-		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or key=value, pytorch-lightning, sklearn, xgboost"},
+		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or names: " + strings.Join(metric.Names(), ", ")},
 		{name: "tensorboard", shape: text, doc: "directory of a trial's TensorBoard event files, besides its own; with ${trial} in it, or workdir: trial"},
+		{name: "csv", shape: text | listOf, item: word, doc: "CSV files with a header, or patterns such as *.csv; with ${trial} in them, or workdir: trial"},
+		{name: "json", shape: text | listOf, item: word, doc: "JSON files of results, or patterns; with ${trial} in them, or workdir: trial"},
+		{name: "trainer_state", shape: text | listOf, item: word, doc: "output_dir of Hugging Face's Trainer; with ${trial} in it, or workdir: trial"},
+		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},

@@ -25,6 +25,7 @@ func (s *sweeping) jobs(n int) func(sweep.Trial, string) (runner.Job, error) {
 type jobMaker struct {
 	*sweeping
 	base        []string
+	distinct    int // of a trial's own variables, when base was cleared of their names
 	interpreter string
 	lookup      func(string) (string, bool) // of the variables that trials inherit
 	ports       ports
@@ -96,8 +97,12 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if err := json.Unmarshal([]byte(params), &values); err != nil {
 		return runner.Job{}, fmt.Errorf("params: %w", err)
 	}
+	file, err := m.paramsJSON(params, values)
+	if err != nil {
+		return runner.Job{}, fmt.Errorf("params: %w", err)
+	}
 	job := runner.Job{
-		Dir: m.baseDir, TrialDir: dir, Params: m.paramsJSON(t, params), Values: values, Seed: t.Seed,
+		Dir: m.baseDir, TrialDir: dir, Params: file, Values: values, Seed: t.Seed,
 		Timeout: m.spec.Timeout, StallTimeout: m.spec.StallTimeout,
 		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
 	}
@@ -121,8 +126,7 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if job.Env, err = m.env(t, job.Params, dir, checkpoints); err != nil {
 		return runner.Job{}, err
 	}
-	job.Dir = m.workdir(dir)
-	if m.spec.Workdir == "trial" {
+	if job.Dir = m.workdirOf(dir); m.spec.Workdir == "trial" {
 		for _, l := range m.spec.Link {
 			if !filepath.IsAbs(l) {
 				l = filepath.Join(m.baseDir, l)
@@ -130,7 +134,8 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 			job.Link = append(job.Link, l)
 		}
 	}
-	job.Events, err = eventsDir(m.spec, vars, job.Dir)
+	job.ExitValue = m.spec.ExitValue
+	job.Files, err = configs.RenderFiles(m.spec, vars, job.Dir)
 	return job, err
 }
 
@@ -153,34 +158,15 @@ func (m *jobMaker) argv(t sweep.Trial, params string, resumed bool) ([]string, e
 	return configs.Render(m.spec, m.vars(t, values, resumed))
 }
 
-// workdir is the working directory of a trial whose own directory is dir.
-func (m *jobMaker) workdir(dir string) string {
-	switch w := m.spec.Workdir; {
-	case w == "" || w == ".":
-		return m.baseDir
-	case w == "trial":
-		return dir
-	case filepath.IsAbs(w):
-		return w
-	default:
-		return filepath.Join(m.baseDir, w)
+// paramsJSON is the file that $TRAWL_PARAMS names. The journal has it already,
+// but for nested parameters, which it keeps flat, and for infinite values,
+// which it keeps as texts.
+func (m *jobMaker) paramsJSON(flat string, values map[string]sweep.Value) ([]byte, error) {
+	nested := slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil })
+	if !nested && !strings.Contains(flat, `Infinity"`) {
+		return []byte(flat), nil
 	}
-}
-
-// paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
-func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
-	if !slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil }) {
-		return []byte(flat)
-	}
-	nested := m.spec.Space.Nested(t.Point)
-	if name := m.spec.Repeats.Parameter; name != "" && len(m.spec.Repeats.Seeds) > 0 {
-		nested[name] = t.Seed
-	}
-	b, err := json.Marshal(nested)
-	if err != nil {
-		return []byte(flat)
-	}
-	return b
+	return configs.ParamsJSON(m.spec, values)
 }
 
 func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {
@@ -188,8 +174,7 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	if err != nil {
 		return nil, err
 	}
-	env := make([]string, len(m.base), len(m.base)+12+len(python)+len(m.spec.Env))
-	copy(env, m.base)
+	env := make([]string, 0, len(m.base)+12+len(python)+len(m.spec.Env)) // with room for the base
 	env = append(env,
 		"TRAWL_SWEEP="+m.spec.Name,
 		"TRAWL_TRIAL="+strconv.FormatInt(int64(t.ID), 10),
@@ -207,7 +192,20 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	for _, e := range m.spec.Env {
 		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return lastWins(env), nil
+	env = lastWins(env)
+	m.without(env)
+	return append(env, m.base...), nil
+}
+
+// without takes the names of a trial's own variables out of the base. They are
+// the same for all trials, so that it does so once.
+func (m *jobMaker) without(own []string) {
+	if m.distinct == len(own) {
+		return
+	}
+	m.base = lastWins(append(slices.Clone(m.base), own...))
+	m.base = slices.DeleteFunc(m.base, func(kv string) bool { return slices.Contains(own, kv) })
+	m.distinct = len(own)
 }
 
 // lastWins leaves one entry of each name, the last, in place: of two, the C library and

@@ -85,7 +85,7 @@ func (o *origin) command(a *app) (argv []string, dir string, err error) {
 		return nil, "", err
 	}
 	argv, err = m.argv(t, string(o.trial.Params), o.started != nil && o.started.Resumed)
-	return argv, m.workdir(m.trialDir(t.ID)), err
+	return argv, m.workdirOf(m.trialDir(t.ID)), err
 }
 
 func (o *origin) attempt(n int) (sweep.Trial, error) {

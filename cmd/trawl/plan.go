@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -142,6 +144,7 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
+	Workdir    string           `json:"workdir,omitempty"` // where trials run; a trainer's run nowhere
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
@@ -178,6 +181,17 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
+	if spec.Trainer == nil {
+		p.Workdir = describeWorkdir(spec)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(load.stderr, "warning: %s\n", h)
+	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
 	}
@@ -287,6 +301,8 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintf(w, "stop_if     %s\n", spec.StopIf)
 	}
 	switch {
+	case p.Trials != nil && *p.Trials == 0:
+		fmt.Fprintln(w, "trials      0: the constraints leave no point")
 	case p.Trials != nil:
 		fmt.Fprintf(w, "trials      %d", *p.Trials)
 		if n := spec.Repeats.N(); n > 1 {
@@ -302,10 +318,17 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
 	}
+	if p.Workdir != "" {
+		fmt.Fprintf(w, "workdir     %s\n", p.Workdir)
+	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
+	width := 20
 	for _, q := range spec.Space.Params {
-		fmt.Fprintf(w, "  %-20s %s\n", q.Name, describe(q))
+		width = max(width, utf8.RuneCountInString(q.Name))
+	}
+	for _, q := range spec.Space.Params {
+		fmt.Fprintf(w, "  %-*s %s\n", width, q.Name, describe(q))
 	}
 	for _, u := range spec.Unbuilt {
 		fmt.Fprintf(a.stderr, "warning: this version cannot run it yet: %s\n", u)
@@ -322,7 +345,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	got, err := loop.NewPlanner(spec, smp, 1).Next(3)
+	got, err := a.firstProposals(loop.NewPlanner(spec, smp, 1))
 	if err != nil {
 		return err
 	}
@@ -353,6 +376,25 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		fmt.Fprintf(a.stdout, "     %s\n", shellLine(maskArgs(argv)))
 	}
 	return nil
+}
+
+// firstSearch bounds how long a plan looks for points that no constraint refuses.
+const firstSearch = 3 * time.Second
+
+// firstProposals are the first three trials. A search that takes long, as in a
+// large grid of which constraints leave little, is given up with a word.
+func (a *app) firstProposals(p *loop.Planner) (out []*sweep.Proposed, err error) {
+	for began := a.now(); len(out) < 3; {
+		got, searching, err := p.Some(3 - len(out))
+		if out = append(out, got...); err != nil || !searching {
+			return out, err
+		}
+		if a.now().Sub(began) > firstSearch {
+			fmt.Fprintf(a.stderr, "trawl: the constraints refuse so many points that %d of the first 3 were found in %s\n", len(out), firstSearch)
+			return out, nil
+		}
+	}
+	return out, nil
 }
 
 func shellLine(argv []string) string {

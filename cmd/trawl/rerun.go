@@ -51,6 +51,9 @@ func (a *app) rerun(ctx context.Context, which, keep string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.refuseImported(ctx, row.Name); err != nil {
+		return err
+	}
 	o, err := a.originOf(ctx, r, row, t)
 	if err != nil {
 		return err

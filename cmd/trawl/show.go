@@ -96,15 +96,20 @@ func (a *app) show(ctx context.Context, which string, opts showOptions) error {
 	if err != nil {
 		return err
 	}
-	argv, dir, err := o.command(a)
-	if err != nil {
-		return err
+	argv, dir := []string{}, ""
+	if !ranElsewhere(t) {
+		if argv, dir, err = o.command(a); err != nil {
+			return err
+		}
 	}
 	if !opts.secrets {
 		argv = maskArgs(argv)
 	}
 	switch opts.format {
 	case "args":
+		if ranElsewhere(t) {
+			return fmt.Errorf("trial %s/%d has no command: it ran elsewhere", row.Name, t.ID)
+		}
 		fmt.Fprintln(a.stdout, shellLine(argv))
 		if strings.Contains(strings.Join(argv, " "), masked) {
 			fmt.Fprintln(a.stderr, "trawl: *** stands for a secret")
@@ -226,7 +231,11 @@ func (a *app) printTrial(t results.TrialRow, argv []string, dir string, attempts
 		fmt.Fprintf(w, "objective  %s\n", s)
 	}
 	fmt.Fprintf(w, "seconds    %.3g (%.3g of CPU, %.0f MiB at most)\n", t.Seconds, t.CPUSeconds, t.MaxRSSMB)
-	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\nrun in     %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, dir, shellLine(argv), t.Params)
+	command := shellLine(argv)
+	if ranElsewhere(t) {
+		command = "none: it ran elsewhere"
+	}
+	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\nrun in     %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, dir, command, t.Params)
 	for _, x := range attempts {
 		state := x.State
 		if state == string(sweep.Queued) {

@@ -25,6 +25,7 @@ import (
 	"github.com/trawl-sweep/trawl/runner/local"
 	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
@@ -158,6 +159,9 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job, 
 			return err
 		}
 	}
+	if err := files.Remember(job.TrialDir, job.Files); err != nil {
+		return err
+	}
 	end, err := a.holdGPUs(ctx, spec, &job, gpus, need)
 	if ctx.Err() != nil {
 		return &exitErr{status: exitInterrupt}
@@ -182,9 +186,19 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job, 
 	out.flush()
 	errs.flush()
 	n.metricsFile(filepath.Join(job.TrialDir, "metrics.jsonl"))
-	n.eventFiles(job.TrialDir, job.Events)
 	if ctx.Err() != nil {
 		return &exitErr{status: exitInterrupt}
+	}
+	status := sweep.Exit{Code: cmd.ProcessState.ExitCode()}
+	how := files.Cut
+	if status.Code == 0 {
+		how = files.Done
+	}
+	n.files(job.TrialDir, job.Files, how)
+	if v, ok := status.Value(); ok && spec.ExitValue != "" {
+		fmt.Fprintf(a.stderr, "try: exit %d: %s\n", status.Code, spec.ExitValue)
+		n.parser.Number(spec.ExitValue, -1, v, 0, n.add)
+		err = nil
 	}
 	return n.conclude(err)
 }

@@ -145,6 +145,7 @@ func (l *loop) retryTrial(ctx context.Context, c Control) (string, error, error)
 	if err := l.Journal.Record(ctx, e); err != nil {
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
+	l.tell(News{Event: e})
 	l.queue = append(l.queue, c.Trial)
 	return fmt.Sprintf("trial %d: queued again", c.Trial), nil, nil
 }
