@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ func TestTypesOfParameterColumns(t *testing.T) {
 	list, err := sweep.JSONValue([]any{1, "a"})
 	must(t, err)
 	i, f, text, null := sweep.IntValue, sweep.FloatValue, sweep.StringValue, sweep.NullValue()
+	db := openDB(t, filepath.Join(t.TempDir(), "trawl.db"))
 	for _, tt := range []struct {
 		name   string
 		domain sweep.Domain
@@ -37,23 +39,23 @@ func TestTypesOfParameterColumns(t *testing.T) {
 		{"a quantised range", sweep.Domain{Dist: sweep.QUniform, Max: 9, Q: 1, Ints: true}, "INTEGER", []string{"7"}, []string{"7|integer"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			spec := testSpec("one")
+			spec := testSpec(tt.name)
 			spec.Space = &sweep.Space{Params: []sweep.Param{{Name: "x", Domain: tt.domain}}}
-			db, s := newStore(t, spec)
+			s := claim(t, db, spec)
 			for n, v := range tt.values {
 				p := proposed(sweep.TrialID(n) + 1)
 				p.Params = `{"x":` + v + `}`
 				end(t, s, p, finished(p.Trial, float64(n)), loss(3, float64(n)))
 			}
-			if got := table(t, db.Reader(), `select x, typeof(x) from "one/all" order by trial`); got != strings.Join(tt.want, "\n") {
+			if got := table(t, db.Reader(), fmt.Sprintf("select x, typeof(x) from %q order by trial", tt.name+"/all")); got != strings.Join(tt.want, "\n") {
 				t.Errorf("got  %s\nwant %s", got, strings.Join(tt.want, "\n"))
 			}
 			if got := table(t, db.Reader(), fmt.Sprintf("select upper(type) from pragma_table_info('%s') where name = 'x'", wideTable(s.ID()))); got != tt.typ {
 				t.Errorf("the column is of type %q, want %q", got, tt.typ)
 			}
-			wantVerified(t, db, "one")
 		})
 	}
+	wantVerified(t, db, "a truth value or a text")
 }
 
 // The value of a derived parameter decides its own type, and a repeat parameter
