@@ -351,6 +351,9 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
+		if needsProgram(spec) {
+			continue // that was a warning
+		}
 		argv, err := m.commandLine(t, e.Params)
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", e.Trial, err)

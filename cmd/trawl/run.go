@@ -159,6 +159,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnrunnable(f.Spec); err != nil {
+		return err
+	}
 	s, err := a.own(ctx, f.Spec, dir, o.revise)
 	if err != nil {
 		return err
@@ -329,7 +332,7 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	if sum.State == "fuse" {
+	if sum.State == "fuse" || sum.Finished == 0 && sum.Failed > 0 && sum.State == "finished" {
 		s.sayFuse(ctx, sum)
 	}
 	return exitOf(sum, s.spec, totalOf(s.db.Reader(), s.spec), terminated, s.a)
@@ -420,7 +423,7 @@ func (a *app) detach(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := runsDir(a.databasePath(), f.Spec.Name)
