@@ -87,8 +87,12 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if err := json.Unmarshal([]byte(params), &values); err != nil {
 		return runner.Job{}, fmt.Errorf("params: %w", err)
 	}
+	doc, err := m.paramsJSON(t, params)
+	if err != nil {
+		return runner.Job{}, err
+	}
 	job := runner.Job{
-		Dir: m.baseDir, TrialDir: dir, Params: m.paramsJSON(t, params), Values: values, Seed: t.Seed,
+		Dir: m.baseDir, TrialDir: dir, Params: doc, Values: values, Seed: t.Seed,
 		Timeout: m.spec.Timeout, StallTimeout: m.spec.StallTimeout,
 		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
 	}
@@ -155,9 +159,9 @@ func (m *jobMaker) commandLine(t sweep.Trial, params string) ([]string, error) {
 }
 
 // paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
-func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
+func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) ([]byte, error) {
 	if !slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil }) {
-		return []byte(flat)
+		return []byte(flat), nil
 	}
 	nested := m.spec.Space.Nested(t.Point)
 	if name := m.spec.Repeats.Parameter; name != "" && len(m.spec.Repeats.Seeds) > 0 {
@@ -165,9 +169,9 @@ func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
 	}
 	b, err := json.Marshal(nested)
 	if err != nil {
-		return []byte(flat)
+		return nil, fmt.Errorf("params: %w", err)
 	}
-	return b
+	return b, nil
 }
 
 func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {
