@@ -47,7 +47,7 @@ func (o *fileOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.set, "set", nil, "override a `key=value` of the file: budget.wall=2h")
 	f.StringArrayVarP(&o.params, "param", "p", nil, "a `parameter`: lr=log:1e-4..10/6, clip=.25,1,1000")
 	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or NAME:maximize")
-	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs points")
+	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs tpe gp cmaes nsga2 auto points")
 	f.StringVar(&o.name, "name", "", "`name` of the sweep (default: the file's name key, else its stem)")
 	f.IntVarP(&o.cap, "run-cap", "n", 0, "run at most this `number` of trials")
 }
