@@ -207,7 +207,7 @@ func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
 	ended := s.Finished + s.Failed + s.Pruned + s.Diverged + s.Killed
 	of := ""
 	if s.Total != nil {
-		of = fmt.Sprintf(" of %d", *s.Total)
+		of = fmt.Sprintf(" of %d", max(*s.Total, ended))
 	}
 	state := s.State
 	if s.Owner != "" {
@@ -376,6 +376,9 @@ func (a *app) trials(ctx context.Context, name string, q results.Filter) error {
 		state := string(x.State)
 		if x.Class != "" {
 			state += " (" + string(x.Class) + ")"
+		}
+		if x.State == sweep.Running && x.BegunAt != nil {
+			x.Seconds = a.now().Sub(*x.BegunAt).Seconds()
 		}
 		t.add(fmt.Sprint(x.ID), state, d.maybe(x.Objective), fmt.Sprintf("%.3g", x.Seconds), fmt.Sprint(x.Attempts), d.params(spec, string(x.Params)), x.Reason)
 	}

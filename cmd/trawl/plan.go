@@ -393,8 +393,8 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
-		if spec.Trainer != nil {
-			continue
+		if spec.Trainer != nil || needsProgram(spec) {
+			continue // that was a warning
 		}
 		argv, err := m.argv(t, e.Params, false)
 		if err != nil {

@@ -47,7 +47,7 @@ func (o *fileOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.set, "set", nil, "override a `key=value` of the file: budget.wall=2h")
 	f.StringArrayVarP(&o.params, "param", "p", nil, "a `parameter`: lr=log:1e-4..10/6, clip=.25,1,1000")
 	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or NAME:maximize")
-	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs points")
+	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs tpe gp cmaes nsga2 auto points")
 	f.StringVar(&o.name, "name", "", "`name` of the sweep (default: the file's name key, else its stem)")
 	f.IntVarP(&o.cap, "run-cap", "n", 0, "run at most this `number` of trials")
 }
@@ -157,6 +157,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	}
 	dir, err := os.Getwd()
 	if err != nil {
+		return err
+	}
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	s, err := a.own(ctx, f.Spec, dir, o.revise)
@@ -334,7 +337,7 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	if sum.State == "fuse" {
+	if sum.State == "fuse" || sum.Finished == 0 && sum.Failed > 0 && sum.State == "finished" {
 		s.sayFuse(ctx, sum)
 	}
 	if sum.State == "fuse" {
@@ -428,7 +431,7 @@ func (a *app) detach(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := runsDir(a.databasePath(), f.Spec.Name)

@@ -77,7 +77,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := os.Getwd()

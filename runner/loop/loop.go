@@ -167,9 +167,10 @@ type loop struct {
 	groups map[string]int // members that run, by group
 	shared int            // running jobs that take no slot of their own
 
-	noMore    bool // the planner has nothing to add now
-	searching bool // it looks for more
-	drain     bool // start nothing more, then end
+	met       *sweep.Ended // an earlier run reached the target with it
+	noMore    bool         // the planner has nothing to add now
+	searching bool         // it looks for more
+	drain     bool         // start nothing more, then end
 	paused    bool
 	why       string
 	state     string
@@ -211,6 +212,9 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 	err := l.fold()
 	if err == nil {
 		err = l.recover(ctx)
+	}
+	if l.met != nil && len(c.First) == 0 {
+		l.endMet(l.met)
 	}
 	for _, c := range c.First {
 		if err == nil {
@@ -591,6 +595,11 @@ func (l *loop) tell(n News) {
 }
 
 // reached reports whether the sweep's target is met by o.
+// endMet ends the sweep, for the trial of e reached the target.
+func (l *loop) endMet(e *sweep.Ended) {
+	l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+}
+
 func (l *loop) reached(e *sweep.Ended) bool {
 	return len(l.Spec.Objectives) == 1 && e.State == sweep.Finished && e.HasObjective &&
 		!math.IsInf(e.Objective, 0) && l.Spec.Objectives[0].Reached(e.Objective)

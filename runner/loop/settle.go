@@ -346,7 +346,7 @@ func (l *loop) limits(ctx context.Context, e *sweep.Ended, tail []string) error 
 		l.end("budget", fmt.Sprintf("%.3g trial hours are used up", b.TrialHours))
 		return l.stopAll(ctx, false)
 	case l.reached(e):
-		l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+		l.endMet(e)
 	}
 	return nil
 }
@@ -435,6 +435,9 @@ func (l *loop) foldOne(event sweep.Event) error {
 		l.leave(v)
 		if e.State.Settled() {
 			l.count(e.State, 1)
+			if l.met == nil && l.reached(e) {
+				l.met = e
+			}
 			l.Planner.Settle(t, values(e))
 			for _, d := range l.Planner.Drops() {
 				l.dropped[d.Point] = d
