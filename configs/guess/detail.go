@@ -25,6 +25,10 @@ func (f *Flag) takeValue(w string, i int) {
 	case strings.HasPrefix(w, "{") && strings.HasSuffix(w, "}"):
 		f.takeChoices(strings.Split(w[1:len(w)-1], ","))
 		return
+	case union(w) != "":
+		w = union(w)
+		f.takeValue(w, i)
+		return
 	case strings.ContainsRune(w, '|') && strings.HasPrefix(w, "[") == strings.HasSuffix(w, "]"):
 		f.takeChoices(strings.Split(strings.Trim(w, "[]<>"), "|"))
 		return
@@ -44,6 +48,21 @@ func (f *Flag) takeValue(w string, i int) {
 	if k, ok := kindWords[strings.ToLower(f.Metavar)]; ok && f.Metavar != strings.TrimLeft(f.Spelling, "-") {
 		f.Kind = k
 	}
+}
+
+// union is the rest of a type that may be nothing, {None}|FLOAT; "" if w is none.
+func union(w string) string {
+	for _, none := range []string{"{None}|", "None|"} {
+		if rest, ok := strings.CutPrefix(w, none); ok {
+			return rest
+		}
+	}
+	for _, none := range []string{"|{None}", "|None"} {
+		if rest, ok := strings.CutSuffix(w, none); ok {
+			return rest
+		}
+	}
+	return ""
 }
 
 func (f *Flag) takeChoices(cs []string) {
@@ -101,6 +120,8 @@ var (
 	numbered  = regexp.MustCompile(`^(\d+) --? `)
 	possible  = regexp.MustCompile(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
 	listing   = regexp.MustCompile(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
+	barred    = regexp.MustCompile(`[\w.+-]+(?: \| [\w.+-]+){2,}`)
+	inParens  = regexp.MustCompile(`\(([\w.+-]+(?:, [\w.+-]+)+)\)`)
 	braced    = regexp.MustCompile(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
 	required  = regexp.MustCompile(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
 )
@@ -125,17 +146,6 @@ func (f *Flag) detail(lines []string) {
 	for _, b := range clickBounds.FindAllString(help, -1) {
 		f.takeBounds(strings.Trim(b, "[]; "))
 	}
-	if m := possible.FindStringSubmatch(help); m != nil && f.Choices == nil {
-		f.takeChoices(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' }))
-	}
-	if m := braced.FindStringSubmatch(help); m != nil && f.Choices == nil {
-		f.takeChoices(strings.Split(m[1], ","))
-	}
-	if m := listing.FindStringSubmatch(help); m != nil && f.Choices == nil && f.Kind != Int && f.Kind != Float {
-		if cs := strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(m[1]), ", "); len(cs) > 1 {
-			f.takeChoices(cs)
-		}
-	}
 	var many, rest []string
 	for _, l := range lines {
 		if m := numbered.FindStringSubmatch(l); m != nil {
@@ -148,6 +158,7 @@ func (f *Flag) detail(lines []string) {
 	if len(lines) > 0 && len(rest) < len(lines) {
 		f.Help = strings.Join(rest, " ")
 	}
+	f.choicesOfHelp()
 	if len(many) > 1 && f.Choices == nil {
 		f.Choices, f.Kind = many, Int
 	}
@@ -158,6 +169,36 @@ func (f *Flag) detail(lines []string) {
 	}
 	if f.Switch {
 		f.Kind = Bool
+	}
+}
+
+// choicesOfHelp are choices that the description lists, where nothing else names
+// any: in brackets, behind "one of", between bars, or in a list in parentheses
+// that has the default.
+func (f *Flag) choicesOfHelp() {
+	if f.Choices != nil || f.Kind == Int || f.Kind == Float || f.Kind == Bool || f.Switch && f.Default == "" {
+		return
+	}
+	var cs []string
+	switch m, l, b := possible.FindStringSubmatch(f.Help), listing.FindStringSubmatch(f.Help), braced.FindStringSubmatch(f.Help); {
+	case m != nil:
+		cs = strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' })
+	case b != nil:
+		cs = strings.Split(b[1], ",")
+	case l != nil:
+		cs = strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(l[1]), ", ")
+	default:
+		if cs = strings.Split(barred.FindString(f.Help), " | "); len(cs) < 3 {
+			cs = nil
+		}
+		for _, in := range inParens.FindAllStringSubmatch(f.Help, -1) {
+			if all := strings.Split(in[1], ", "); f.Default != "" && slices.Contains(all, f.Default) {
+				cs = all
+			}
+		}
+	}
+	if len(cs) > 1 {
+		f.takeChoices(cs)
 	}
 }
 

@@ -197,17 +197,21 @@ func (d *draft) sweep(f *Flag, r rule) {
 	note := r.note
 	g := *f
 	if f.Off != "" && f.Switch {
-		if f.Default == "true" {
+		if strings.EqualFold(f.Default, "true") {
 			g.Spelling, g.Name = f.Off, paramName(Flag{Spelling: f.Off})
 			note = "true passes " + f.Off
 		} else if f.Default == "" {
 			note = "false leaves it as it is by default"
 		}
 	}
-	spaced := d.Program.Style == Spaced
+	if f.Truthy {
+		note = "type=bool, for which only '' is false"
+	}
 	switch {
-	case f.Switch && spaced:
-		d.offers = append(d.offers, line{name: f.Spelling, value: "", note: comment("switch; to set it, add it to command", f.help())})
+	case f.Switch && d.Program.Style == Spaced:
+		d.offers = append(d.offers, line{name: f.Spelling, note: comment("switch; to set it, add it to command", f.help())})
+	case f.Many && !f.Required:
+		d.offers = append(d.offers, line{name: f.Spelling, note: comment("takes several words; to set it, add it to command", f.help())})
 	case r.do == vary && value != "":
 		d.lines = append(d.lines, d.line(&g, value, note))
 		d.file.Swept = append(d.file.Swept, g.Name)

@@ -221,8 +221,13 @@ var boxTitle = regexp.MustCompile(`^\s*[╭+][─-]+ (.+?) [─-]+[╮+]\s*$`)
 // parseBoxes reads typer's boxes. The columns of a box are where all of its
 // options' descriptions begin; a description goes on in lines without a name.
 func parseBoxes(lines []string) Program {
-	p := Program{Format: "typer"}
 	usage, _ := splitUsage(lines)
+	if !strings.Contains(strings.Join(lines, "\n"), "Usage:") { // tyro's boxes have the lists of argparse in them
+		p := parseOptions(unbox(lines))
+		p.Format = "tyro"
+		return p
+	}
+	p := Program{Format: "typer"}
 	title := ""
 	var box []string
 	operands := map[string]string{}
@@ -246,6 +251,24 @@ func parseBoxes(lines []string) Program {
 		return f.isHelp() || strings.HasPrefix(f.Spelling, "--install-") || strings.HasPrefix(f.Spelling, "--show-")
 	})
 	return p
+}
+
+// unbox takes the frames off, with the titles as headings.
+func unbox(lines []string) (out []string) {
+	for _, line := range lines {
+		t := strings.TrimSpace(line)
+		switch m := boxTitle.FindStringSubmatch(line); {
+		case m != nil:
+			out = append(out, m[1]+":")
+		case strings.HasPrefix(t, "│"):
+			out = append(out, " "+strings.TrimRight(strings.Trim(t, "│"), " "))
+		case strings.HasPrefix(t, "╰"):
+			out = append(out, "")
+		default:
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // boxStart matches the first line of a row: an asterisk where it must be given,

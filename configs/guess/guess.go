@@ -12,7 +12,7 @@
 //
 // The formats that are read are those of argparse (Python 3.6 to 3.14, with
 // jsonargparse, configargparse and Hugging Face's HfArgumentParser, which print
-// like it), click, typer with and without boxes, absl, fire, docopt, Hydra, Go's
+// like it), click, typer with and without boxes, tyro, absl, fire, docopt, Hydra, Go's
 // flag and pflag, clap, Boost.Program_options, GNU getopt_long, the usage of
 // LIBSVM, LIBLINEAR, fastText and xgboost, and shell scripts by their text.
 //
@@ -64,6 +64,7 @@ type Flag struct {
 	Loose    bool     // the kind is read off the default: 1 may be a float's
 	Switch   bool     // it takes no value
 	Many     bool     // it takes several values
+	Truthy   bool     // Python's bool() reads its value, for which only '' is false
 	Metavar  string   // what the help calls its value
 	Choices  []string // the values that it takes; nil: any
 	Default  string   // "" if the help names none, or that of nothing

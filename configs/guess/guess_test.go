@@ -71,6 +71,11 @@ var helpCases = []struct {
 		"nesterov": "--nesterov boolean false switch --no-nesterov", "early_stop": "--early-stop boolean true switch --no-early-stop",
 		"token": "--token text required", "data": "DATA unknown type required operand", "weight_decay": "--weight-decay float 0.01",
 	}, []string{"help", "install_compl…", "show_completi…"}},
+	{"tyro", "tyro", Equals, map[string]string{
+		"data": "--data text required", "learning_rate": "--learning-rate float 0.00025", "batch_size": "--batch-size int 64",
+		"torch_deterministic": "--torch-deterministic boolean True switch --no-torch-deterministic", "target_kl": "--target-kl float",
+		"optimizer.kind": "--optimizer.kind text adam [adam sgd]",
+	}, []string{"help"}},
 	{"absl", "absl", Equals, map[string]string{
 		"lr": "--lr float 0.1", "batch_size": "--batch_size int 128", "nesterov": "--nesterov boolean true",
 		"optimizer": "--optimizer text sgd [sgd adam]", "layers": "--layers text 64,32", "dropout_rate": "--dropout_rate float 0.0",
@@ -223,6 +228,8 @@ p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
 p.add_argument("--optimizer", choices=["sgd", "adam"], default="adam")
 p.add_argument("--log-interval", type=int, default=1_000, help=f"{x}")
 p.add_argument("--nosuch", default=3)
+p.add_argument("--no-cuda", type=bool, default=True)
+p.add_argument("--arch", choices=("a", 'b', ), type=str)
 p.add_argument(*names, **more)
 p.add_argument("--epochs", default=compute(3, 4), type=int
 `)

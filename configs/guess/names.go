@@ -99,6 +99,7 @@ var rules = []rule{
 	{names: `(\w+_)?(weight_?decay|wd|wdecay|weight_decay_rate)|l2(_?(reg|regulari[sz]ation|penalty|lambda|weight|coef))?|(reg_?)?lambda_?l2|reg_lambda`, do: vary, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `l1(_?(reg|regulari[sz]ation|penalty|lambda|weight|coef|ratio))?|reg_alpha`, do: offer, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `lambda`, help: `(?i)regulari`, do: vary, shape: logarithmic, min: 0.01, max: 100, factor: 100},
+	{names: `alpha|reg(_?(strength|weight|coef))?|regulari[sz]ation|lamb(da)?|lmbda|penalty|ridge|lasso`, help: `(?i)regulari|penalty|\bL[12]\b|decay|ridge|lasso`, do: vary, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `optim(izer)?(_?(name|type))?|opt(_name)?|solver(_type)?`, do: vary, shape: chosen},
 
 	// Regularisation.
@@ -115,6 +116,7 @@ var rules = []rule{
 	// Sizes.
 	{names: `(\w+_)?(batch_?size|mini_?batch(_?size)?|bsz|bs|batch)(_per_(device|gpu|replica))?|samples_per_gpu|b`, do: vary, shape: powers, min: 16, max: 256},
 	{names: `(gradient_)?accum(ulate|ulation)?_?(steps|grad.*|iters|freq)|gradient_accumulation_steps|accumulate_grad_batches`, do: offer},
+	{names: `max_?depth|tree_depth`, do: vary, shape: wholes, min: 3, max: 10, factor: 2},
 	{names: `((n|num|nb)_?)?(\w+_)?(layers?|n_?layers|blocks|depth|hidden_layers|nlayers|stages)(_?(num|count))?`, do: vary, shape: wholes, min: 1, max: 4, factor: 2},
 	{names: `((n|num)_?)?(attention_?|attn_?)?n?heads?`, do: offer, note: `must divide the width`},
 	{names: `((n|num)_?)?(\w+_)?(hidden|hidden_?(size|dim|units?|width|features|channels|nodes|layer_sizes?)|nhid|n_?hid|hid_?dim|d_?model|(n_?)?embd|emb(ed(ding)?)?_?(size|dim)|emsize|width|units|n_units|(base_?)?channels|num_?features|filters|ffn_?dim|d_?ff|dim_?feedforward|latent_?dim|z_?dim|n_?z|model_?dim|rnn_size|lstm_size|ngf|ndf|dim|neurons|fc_?dim|mlp_?dim)`, do: vary, shape: powers, min: 32, max: 256},
@@ -125,7 +127,6 @@ var rules = []rule{
 	{names: `(use_|with_|no_)?(batch_?norm|bn|layer_?norm|bias|residual|skip_?connections?|augment(ation)?s?|data_augmentation|mixup|ema|tied?|tie_weights|bidirectional|shuffle|pre_?norm|attention|class_weights?|balanced?|weight_norm|spectral_norm|dropout|shrinking|standardi[sz]e|scale)`, do: vary},
 
 	// Trees, support vectors, embeddings of words.
-	{names: `max_?depth|tree_depth`, do: vary, shape: wholes, min: 3, max: 10, factor: 2},
 	{names: `(n|num)_?leaves|max_leaf_nodes|num_leaf`, do: vary, shape: powers, min: 16, max: 128},
 	{names: `min_child_weight`, do: vary, shape: logarithmic, min: 0.1, max: 100, factor: 30},
 	{names: `min_(samples|data|sum_hessian)_(leaf|split|in_leaf)`, do: vary, shape: wholes, min: 1, max: 20, factor: 10},
@@ -134,7 +135,7 @@ var rules = []rule{
 	{names: `gamma`, help: `(?i)\bsplit\b`, do: offer, shape: linear, min: 0, max: 5},
 	{names: `gamma`, help: `(?i)\bkernel`, do: vary, shape: logarithmic, min: 0.0001, max: 8, factor: 100, note: `Hsu et al. 2003`},
 	{names: `gamma|discount(_factor)?`, help: `(?i)\bdiscount`, do: vary, shape: linear, min: 0.9, max: 0.999},
-	{names: `c|cost|svm_?c`, help: `(?i)\bC\b|\bcost\b|penalty|margin`, do: vary, shape: logarithmic, min: 0.03, max: 1000, factor: 1000, note: `Hsu et al. 2003`},
+	{names: `c|cost|svm_?c`, help: `(?i)\bC\b|\bcost\b|penalty|margin|regulari`, do: vary, shape: logarithmic, min: 0.03, max: 1000, factor: 1000, note: `Hsu et al. 2003`},
 	{names: `word_?ngrams`, do: vary, shape: wholes, min: 1, max: 3, factor: 3},
 	{names: `ws|window(_?size)?`, do: vary, shape: wholes, min: 2, max: 10, factor: 2},
 	{names: `neg|negatives?(_samples)?`, do: offer, shape: wholes, min: 2, max: 20, factor: 3},
@@ -220,8 +221,11 @@ func isZeroOne(f *Flag) bool { return slices.Equal(f.Choices, []string{"0", "1"}
 // isPlace reports whether a flag takes a file.
 func isPlace(f *Flag) bool {
 	meta := strings.ToUpper(f.Metavar)
-	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
+	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || saysPlace.MatchString(f.Help) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
 }
+
+// saysPlace matches descriptions of files.
+var saysPlace = regexp.MustCompile(`(?i)^(an? |the )?(optional )?(path|file|folder|directory|location)s? (to|of|for|in|from|with|where)\b`)
 
 var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 

@@ -49,6 +49,7 @@ func parseOptions(lines []string) Program {
 				f.mendDefault()
 				f.Help = strings.TrimSpace(strings.TrimSuffix(f.Help, m[0]))
 			}
+			f.choicesOfHelp()
 			f.Required = strings.Contains(strings.ToLower(e.section), "mandatory")
 		}
 		p.Flags = append(p.Flags, f)

@@ -49,12 +49,19 @@ func (p *Program) readCall(args []string) {
 	if k := kindOfType(kw["type"]); (f.Kind == Unknown || f.Loose) && k != Unknown {
 		f.Kind, f.Loose = k, false
 	}
+	if cs, ok := literals(kw["choices"]); ok && f.Choices == nil {
+		f.takeChoices(cs)
+	}
+	if kw["type"] == "bool" {
+		f.Truthy = true
+	}
 	if d, ok := constant(kw["default"]); ok && f.Default == "" && !f.Many {
 		f.Default = d
 		if f.mendDefault(); f.Kind == Unknown {
 			f.Kind, f.Loose = kindOfDefault(f.Default), true
 		}
 	}
+	f.choicesOfHelp()
 	if strings.Contains(kw["action"], "store_true") && f.Default == "" {
 		f.Default = "false"
 	}
@@ -78,6 +85,26 @@ func constant(s string) (string, bool) {
 		s = strings.ToLower(s)
 	}
 	return s, s != ""
+}
+
+// literals are the texts or numbers of a list or tuple of literals.
+func literals(s string) (out []string, ok bool) {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || s[0] != '[' && s[0] != '(' {
+		return nil, false
+	}
+	args, _ := callArgs(s[1:len(s)-1] + ")")
+	for _, a := range args {
+		if strings.TrimSpace(a) == "" {
+			continue
+		}
+		c, ok := constant(strings.TrimSpace(a))
+		if !ok {
+			return nil, false
+		}
+		out = append(out, c)
+	}
+	return out, len(out) > 0
 }
 
 // literal is the text of a string literal without escapes.
