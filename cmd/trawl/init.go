@@ -42,13 +42,14 @@ func newInitCmd(a *app) *cobra.Command {
 embedded images, which runs as it is; or, with a command after --, a commented
 file with a guess at what to sweep.
 
-For a command it runs CMD --help, once, and reads the options from that: those of
-argparse, click, typer, Hydra, absl, fire, docopt, jsonargparse, Hugging Face's
-parser, Go's flag, getopt, xgboost, LIBSVM, fastText and what prints like them. A
-shell script is not run; its text is read. A program that knows no --help may do
-its work instead, until the limit. Options with the name of a hyperparameter
-become parameters with the usual range around their default; the rest stays in
-the file as comments. What CMD sets itself stays as it is.
+For a command it runs CMD --help, and reads the options from that: those of
+argparse, click, typer, Hydra, absl, fire, docopt, jsonargparse, tyro, Hugging
+Face's parser, Go's flag, getopt, xgboost, LIBSVM, fastText and what prints like
+them. Not run, but read themselves, are shell scripts, and Python scripts that
+have no options but ask wandb.config or trawl.params. A program that knows no
+--help may do its work instead, until the limit. Options with the name of a
+hyperparameter become parameters with the usual range around their default; the
+rest stays in the file as comments. What CMD sets itself stays as it is.
 
 --probe also runs the first trial of the new file, until the limit, and looks for
 a metric in what it reports and prints. On a terminal init asks whether it may.
@@ -178,6 +179,13 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 		}
 		return s, nil
 	}
+	if source := pythonSource(script); source != "" && !guess.ParsesOptions(source) && !importsBeside(script, source) {
+		s.From = "its text"
+		if s.Program = guess.ParsePython(source); s.Program.Empty() {
+			fmt.Fprintf(a.stderr, "init: %s reads no options, wandb.config or trawl.params: not run, for --help would not keep it from its work\n", script)
+		}
+		return s, nil
+	}
 	if err := a.readHelp(ctx, &s, o.limit); err != nil {
 		return s, err
 	}
@@ -253,6 +261,19 @@ func pythonSource(path string) string {
 		return ""
 	}
 	return text
+}
+
+// importsBeside reports whether a Python script imports a module that lies beside
+// it, which may read the command line for it.
+func importsBeside(script, source string) bool {
+	for _, name := range guess.Imports(source) {
+		for _, path := range []string{name, name + ".py"} {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(script), path)); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // regularFile is the text of a file of at most 1 MiB.

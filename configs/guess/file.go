@@ -154,7 +154,7 @@ func (d *draft) passed(f *Flag, value string) []string {
 // output gives each trial a place of its own to write to, where the program
 // would write to one by itself or must be told.
 func (d *draft) output(f *Flag) {
-	if !f.Required && f.Default == "" {
+	if !f.Required && f.Default == "" || d.Program.Style == Config {
 		d.left = append(d.left, f.Spelling)
 		return
 	}
@@ -325,7 +325,7 @@ func (d *draft) command(args []string) {
 		tail = append(tail, escape(w))
 	}
 	p := &d.Program
-	if d.seed != nil && !d.seedAt && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
+	if d.seed != nil && !d.seedAt && p.Style != Config && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
 		d.words = append(d.words, d.passed(d.seed, "${seed}")...)
 	}
 	if p.Format == "hydra" && !slices.ContainsFunc(args, func(s string) bool { return strings.Contains(s, "hydra.run.dir=") }) {
@@ -343,6 +343,9 @@ func (d *draft) command(args []string) {
 		return
 	case p.Style == Operands:
 		d.words = slices.Concat(head, tail, d.words)
+		return
+	case p.Style == Config:
+		d.words = slices.Concat(head, tail)
 		return
 	}
 	d.words = append(d.words, d.macro())

@@ -53,6 +53,7 @@ const (
 	Hydra                 // ++lr=0.1
 	Env                   // LR=0.1 in the environment
 	Operands              // 0.1 at its place
+	Config                // not at all: the program asks wandb or trawl for them
 )
 
 // A Flag is one option, or one operand, of a program.
@@ -77,7 +78,7 @@ type Flag struct {
 
 // A Program is what a help text says.
 type Program struct {
-	Format   string // argparse, click, typer, absl, fire, hydra, go, libsvm, fasttext, xgboost, shell, getopt; "" if nothing was understood
+	Format   string // argparse, click, typer, absl, fire, hydra, go, libsvm, fasttext, xgboost, shell, getopt, wandb …; "" if nothing was understood
 	Style    Style
 	Flags    []Flag
 	Commands []string // subcommands, of which one must be named first

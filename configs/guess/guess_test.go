@@ -280,6 +280,33 @@ func TestParseScript(t *testing.T) {
 	}
 }
 
+// Python scripts that take their values from wandb or from trawl.
+func TestParsePython(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a dict", "import wandb\nwandb.init(project='x', config={\n 'lr': 0.01,  # the (rate\n \"epochs\": 5, 'net': {'a': 1},\n # 'old': 3,\n 'opt': 'sgd'})\n", "lr float 0.01|epochs int 5|opt text sgd"},
+		{"dict()", "run = wandb.init(config=dict(lr=1e-3, n=f(2), bn=True))", "lr float 1e-3|bn boolean true"},
+		{"a variable", "defaults = {'lr': 0.1, 'momentum': None}\nwandb.init(config=defaults)", "lr float 0.1"},
+		{"names only", "c = wandb.config.lr * wandb.config['wd'] + wandb.config.get('drop', 0) + wandb.config.update({}) + run.config.keys()", "lr unknown type|wd unknown type|drop unknown type"},
+		{"trawl", "import trawl\nprint(trawl.params.lr, trawl.params['batch_size'])", "lr unknown type|batch_size unknown type"},
+		{"an open call", "wandb.init(config={'lr': 0.1", ""},
+		{"arguments", "wandb.init(config=args)", ""},
+	} {
+		var got []string
+		for _, f := range ParsePython(tt.text).Flags {
+			got = append(got, show(f))
+		}
+		if s := strings.Join(got, "|"); s != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, s, tt.want)
+		}
+	}
+	if ParsesOptions("import wandb\nwandb.init()") || !ParsesOptions("from argparse import ArgumentParser") || !ParsesOptions("lr = float(sys.argv[1])") {
+		t.Error("ParsesOptions: want it for argparse and sys.argv, and not for wandb alone")
+	}
+	if got := strings.Join(Imports("import os, sys\nfrom .util import x\n  import a.b\nfrom torch.nn import *\n"), " "); got != "os sys util a torch" {
+		t.Errorf("Imports: got %q", got)
+	}
+}
+
 // Texts that repeat themselves take time in proportion to their length: each of
 // these took minutes, or would, if all options were compared with all others.
 func TestHuge(t *testing.T) {

@@ -31,7 +31,7 @@ func (d *draft) write() File {
 	b.WriteString("method: sobol               # spread evenly; auto learns from the results; also random, grid, tpe …\n")
 	if d.seed != nil {
 		param := ""
-		if !d.seedAt && d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") {
+		if !d.seedAt && d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") || d.Program.Style == Config {
 			param = ", parameter: " + quote(d.seedName())
 		}
 		fmt.Fprintf(&b, "run_cap: 60                 # trials: 20 points with 3 seeds each\n")

@@ -142,7 +142,7 @@ func callArgs(s string) (args []string, used int) {
 			i += end
 		case strings.IndexByte("([{", c) >= 0:
 			depth++
-		case c == ')' && depth == 0:
+		case depth == 0 && (c == ')' || c == '}' || c == ']'):
 			return append(slices.Clip(args), s[from:i]), i + 1
 		case strings.IndexByte(")]}", c) >= 0:
 			depth--
