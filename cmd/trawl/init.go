@@ -20,6 +20,7 @@ import (
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/configs/examples"
 	"github.com/trawl-sweep/trawl/configs/guess"
+	"github.com/trawl-sweep/trawl/runner/python"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -324,6 +325,7 @@ func (a *app) probe(ctx context.Context, f guess.File, o initOptions) (guess.Met
 	if err != nil {
 		return guess.Metric{}, err
 	}
+	file.Spec.WandB = python.Shim // a trial that is no result does not belong into an account
 	started := a.now()
 	r, err := a.runTrial(ctx, file.Spec, o.limit)
 	if err != nil {

@@ -43,6 +43,9 @@ func FindMetric(reports []string, output string) (m Metric, ok bool) {
 	if got, found := guessPattern(lines); found {
 		return got, true
 	}
+	if got, found := guessTable(lines); found {
+		return got, true
+	}
 	return best, best.Name != ""
 }
 
@@ -55,7 +58,7 @@ func read(patterns, lines []string) (names []string) {
 	}
 	seen := map[string]bool{}
 	for _, l := range lines {
-		if len(l) > 64<<10 || strings.HasPrefix(strings.TrimSpace(l), "{") {
+		if len(l) > 64<<10 || strings.HasPrefix(strings.TrimSpace(l), `{"`) {
 			continue
 		}
 		p.Line([]byte(l), 0, func(r sweep.Report) {
@@ -144,7 +147,7 @@ func choose(names []string, pattern string) (Metric, bool) {
 
 var (
 	// labelled matches words with a number behind them: val loss: 0.31, Accuracy = 92%.
-	labelled = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_@/.-]*(?: [A-Za-z][A-Za-z0-9_@/.-]*){0,3})(\s*(?:=|:|->|is|of)?\s*)\(?([-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?|nan|inf)`)
+	labelled = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_@/.-]*(?: [A-Za-z][A-Za-z0-9_@/.-]*){0,3})(["']?\s*(?:=|:|->|is|of)?\s*)\(?([-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?|nan|inf)`)
 	counter  = regexp.MustCompile(`(?i)\b(epoch|iter|iteration|step|round)\b([\s:=\[(#]*)(\d+)`)
 )
 
@@ -152,11 +155,11 @@ var (
 func guessPattern(lines []string) (m Metric, ok bool) {
 	type found struct {
 		name, re string
-		count    int
+		last     int // line
 	}
 	var all []found
-	for _, l := range lines {
-		if len(l) > 2000 || strings.HasPrefix(strings.TrimSpace(l), "{") {
+	for n, l := range lines {
+		if len(l) > 2000 || strings.HasPrefix(strings.TrimSpace(l), `{"`) { // JSON is read without a pattern
 			continue
 		}
 		for _, at := range labelled.FindAllStringSubmatchIndex(l, -1) {
@@ -164,9 +167,9 @@ func guessPattern(lines []string) (m Metric, ok bool) {
 			if label == "" {
 				continue
 			}
-			f := found{name: groupName(label), count: 1, re: expression(l, l[at[3]-len(label):at[3]], joint, at[3])}
+			f := found{name: groupName(label), last: n, re: expression(l, l[at[3]-len(label):at[3]], joint, at[3])}
 			if i := slices.IndexFunc(all, func(g found) bool { return g.re == f.re }); i >= 0 {
-				all[i].count++
+				all[i].last = n
 			} else if len(all) < 100 {
 				all = append(all, f)
 			}
@@ -179,9 +182,47 @@ func guessPattern(lines []string) (m Metric, ok bool) {
 		}
 	}
 	m, ok = choose(names, "")
+	slices.SortStableFunc(all, func(a, b found) int { return b.last - a.last }) // what comes last is the evaluation at the end
 	for _, f := range all {
 		if ok && f.name == m.Name && slices.Contains(read([]string{f.re}, lines), m.Name) {
 			m.Pattern, m.Others = f.re, nil
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
+
+// guessTable makes a regular expression for the rows of a table, as fastai and
+// skorch print them: a line of names, one of which is a measure, and soon behind
+// it one of as many fields.
+func guessTable(lines []string) (m Metric, ok bool) {
+	for i, l := range lines {
+		names := strings.Fields(l)
+		if len(names) < 2 || len(names) > 20 {
+			continue
+		}
+		if m, ok = choose(names, ""); !ok || !m.known() || strings.ContainsAny(l, "=:0123456789") {
+			continue
+		}
+		for _, row := range lines[i+1 : min(len(lines), i+4)] {
+			fields := strings.Fields(row)
+			at := slices.Index(names, m.Name)
+			if len(fields) != len(names) || !decimalNumber.MatchString(fields[at]) {
+				continue
+			}
+			var b strings.Builder
+			b.WriteString("^")
+			for j, n := range names {
+				group := `\S+`
+				switch {
+				case j == at:
+					group = "(?P<" + groupName(n) + `>[-+.\w%]+)`
+				case counter.MatchString(n + " 1"):
+					group = `(?P<step>\d+)`
+				}
+				b.WriteString(`\s*` + ifText(j > 0, `\s`, "") + group)
+			}
+			m.Name, m.Pattern, m.Others = groupName(m.Name), b.String()+`\s*$`, nil
 			return m, true
 		}
 	}
