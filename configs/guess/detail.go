@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ func (f *Flag) takeValue(w string, i int) {
 	case strings.ContainsRune(w, '|') && strings.HasPrefix(w, "[") == strings.HasSuffix(w, "]"):
 		f.takeChoices(strings.Split(strings.Trim(w, "[]<>"), "|"))
 		return
-	case bounds.MatchString(w):
+	case bounds().MatchString(w):
 		f.takeBounds(w)
 		return
 	case strings.HasPrefix(w, "(="): // of Boost.Program_options
@@ -89,10 +88,10 @@ func isBools(cs []string) bool {
 }
 
 // bounds matches how click states them, [1<=x<=4096], and clap.
-var bounds = regexp.MustCompile(`^\[?(?:([-+\d.eE]+)<(=?))?x(?:(<=?|>=?)([-+\d.eE]+))?\]?$`)
+var bounds = lazy(`^\[?(?:([-+\d.eE]+)<(=?))?x(?:(<=?|>=?)([-+\d.eE]+))?\]?$`)
 
 func (f *Flag) takeBounds(w string) {
-	m := bounds.FindStringSubmatch(strings.TrimSpace(w))
+	m := bounds().FindStringSubmatch(strings.TrimSpace(w))
 	if m == nil {
 		return
 	}
@@ -105,25 +104,25 @@ func (f *Flag) takeBounds(w string) {
 }
 
 // The ways to state a default, in the order in which they are looked for.
-var defaults = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)\[(?:[^\[\]]*[;,] *)?defaults?\s*(?::|=|\s)\s*((?:[^\[\];]|\[[^\[\]]*\])*?)(?:;[^\]]*)?\]`),
-	regexp.MustCompile(`(?i)\((?:[^()]*[,;] *)?defaults?(?: value)?(?: is| to)?\s*[:=]?\s*((?:[^()]|\([^()]*\))*?)\)`),
-	regexp.MustCompile(`(?i)\bdefaults?(?: value)?\s*[:=]\s*('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
-	regexp.MustCompile(`(?i)\bdefaults? (?:to|is|value is|of) ('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
-	regexp.MustCompile(`(?i)[(\[]([^()\[\]\s]+) by default[)\]]`),
-	regexp.MustCompile(`(?i)[(\[](?:by )?default[:=]? ?('[^']*'|[^\s()\[\]]+)[)\]]`),
+var defaults = []pattern{
+	lazy(`(?i)\[(?:[^\[\]]*[;,] *)?defaults?\s*(?::|=|\s)\s*((?:[^\[\];]|\[[^\[\]]*\])*?)(?:;[^\]]*)?\]`),
+	lazy(`(?i)\((?:[^()]*[,;] *)?defaults?(?: value)?(?: is| to)?\s*[:=]?\s*((?:[^()]|\([^()]*\))*?)\)`),
+	lazy(`(?i)\bdefaults?(?: value)?\s*[:=]\s*('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
+	lazy(`(?i)\bdefaults? (?:to|is|value is|of) ('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
+	lazy(`(?i)[(\[]([^()\[\]\s]+) by default[)\]]`),
+	lazy(`(?i)[(\[](?:by )?default[:=]? ?('[^']*'|[^\s()\[\]]+)[)\]]`),
 }
 
 var (
-	typed     = regexp.MustCompile(`\b[Tt]ype: *([^,()\[\]]+(?:\[[^\[\]]*\])?)`)
-	abslTyped = regexp.MustCompile(`\((?:an? )?(?:[a-z-]+ )?(integer|number)\b(?: in the range \[([^,\]]*), ([^,\]]*)\])?[^)]*\)`)
-	numbered  = regexp.MustCompile(`^(\d+) --? `)
-	possible  = regexp.MustCompile(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
-	listing   = regexp.MustCompile(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
-	barred    = regexp.MustCompile(`[\w.+-]+(?: \| [\w.+-]+){2,}`)
-	inParens  = regexp.MustCompile(`\(([\w.+-]+(?:, [\w.+-]+)+)\)`)
-	braced    = regexp.MustCompile(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
-	required  = regexp.MustCompile(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
+	typed     = lazy(`\b[Tt]ype: *([^,()\[\]]+(?:\[[^\[\]]*\])?)`)
+	abslTyped = lazy(`\((?:an? )?(?:[a-z-]+ )?(integer|number)\b(?: in the range \[([^,\]]*), ([^,\]]*)\])?[^)]*\)`)
+	numbered  = lazy(`^(\d+) --? `)
+	possible  = lazy(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
+	listing   = lazy(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
+	barred    = lazy(`[\w.+-]+(?: \| [\w.+-]+){2,}`)
+	inParens  = lazy(`\(([\w.+-]+(?:, [\w.+-]+)+)\)`)
+	braced    = lazy(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
+	required  = lazy(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
 )
 
 // detail takes from the description what it says of type, default, choices and
@@ -131,24 +130,24 @@ var (
 func (f *Flag) detail(lines []string) {
 	help := f.Help
 	for _, re := range defaults {
-		if m := re.FindStringSubmatch(help); m != nil {
+		if m := re().FindStringSubmatch(help); m != nil {
 			f.Default = m[1]
 			break
 		}
 	}
-	if m := typed.FindStringSubmatch(help); m != nil && f.Kind == Unknown {
+	if m := typed().FindStringSubmatch(help); m != nil && f.Kind == Unknown {
 		f.Kind = kindOfType(m[1])
 	}
-	if m := abslTyped.FindStringSubmatch(help); m != nil && f.Kind == Unknown {
+	if m := abslTyped().FindStringSubmatch(help); m != nil && f.Kind == Unknown {
 		f.Kind = ifKind(m[1] == "integer", Int, Float)
 		f.Bounds = [2]string{m[2], m[3]}
 	}
-	for _, b := range clickBounds.FindAllString(help, -1) {
+	for _, b := range clickBounds().FindAllString(help, -1) {
 		f.takeBounds(strings.Trim(b, "[]; "))
 	}
 	var many, rest []string
 	for _, l := range lines {
-		if m := numbered.FindStringSubmatch(l); m != nil {
+		if m := numbered().FindStringSubmatch(l); m != nil {
 			many = append(many, m[1])
 		}
 		if !strings.HasPrefix(l, "Default: ") && !strings.HasPrefix(l, "Type: ") { // of fire
@@ -162,7 +161,7 @@ func (f *Flag) detail(lines []string) {
 	if len(many) > 1 && f.Choices == nil {
 		f.Choices, f.Kind = many, Int
 	}
-	f.Required = f.Required || required.MatchString(help)
+	f.Required = f.Required || required().MatchString(help)
 	f.mendDefault()
 	if f.Default != "" && f.Switch && f.Off == "" && kindOfDefault(f.Default) != Bool {
 		f.Switch = false // the help leaves out what it calls its value
@@ -180,7 +179,7 @@ func (f *Flag) choicesOfHelp() {
 		return
 	}
 	var cs []string
-	switch m, l, b := possible.FindStringSubmatch(f.Help), listing.FindStringSubmatch(f.Help), braced.FindStringSubmatch(f.Help); {
+	switch m, l, b := possible().FindStringSubmatch(f.Help), listing().FindStringSubmatch(f.Help), braced().FindStringSubmatch(f.Help); {
 	case m != nil:
 		cs = strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' })
 	case b != nil:
@@ -188,10 +187,10 @@ func (f *Flag) choicesOfHelp() {
 	case l != nil:
 		cs = strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(l[1]), ", ")
 	default:
-		if cs = strings.Split(barred.FindString(f.Help), " | "); len(cs) < 3 {
+		if cs = strings.Split(barred().FindString(f.Help), " | "); len(cs) < 3 {
 			cs = nil
 		}
-		for _, in := range inParens.FindAllStringSubmatch(f.Help, -1) {
+		for _, in := range inParens().FindAllStringSubmatch(f.Help, -1) {
 			if all := strings.Split(in[1], ", "); f.Default != "" && slices.Contains(all, f.Default) {
 				cs = all
 			}
@@ -202,7 +201,7 @@ func (f *Flag) choicesOfHelp() {
 	}
 }
 
-var clickBounds = regexp.MustCompile(`[\[;] ?(?:[-+\d.eE]+<=?)?x(?:[<>]=?[-+\d.eE]+)?\]`)
+var clickBounds = lazy(`[\[;] ?(?:[-+\d.eE]+<=?)?x(?:[<>]=?[-+\d.eE]+)?\]`)
 
 func ifKind(c bool, a, b Kind) Kind {
 	if c {
@@ -281,10 +280,10 @@ func kindOfDefault(s string) Kind {
 
 // decimalNumber is a number as help texts write it, and not what Go's parser also
 // takes: 0x10, 1_000, inf.
-var decimalNumber = regexp.MustCompile(`^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?$`)
+var decimalNumber = lazy(`^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?$`)
 
 func parseFloat(s string) (float64, bool) {
-	if !decimalNumber.MatchString(s) {
+	if !decimalNumber().MatchString(s) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)

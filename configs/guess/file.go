@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -165,15 +164,15 @@ func (d *draft) output(f *Flag) {
 // want one that is there, others one that is empty: that of checkpoints is both.
 func place(f *Flag) string {
 	name := snake(f.Name)
-	if folders.MatchString(name) && !logs.MatchString(name) {
+	if folders().MatchString(name) && !logs().MatchString(name) {
 		return "${checkpoint_dir}"
 	}
 	return "${trial_dir}/" + strings.ReplaceAll(macroName(f), "/", "_")
 }
 
 var (
-	folders = regexp.MustCompile(`(dir|directory|folder|root)$`)
-	logs    = regexp.MustCompile(`log|tensorboard|^tb|summary`)
+	folders = lazy(`(dir|directory|folder|root)$`)
+	logs    = lazy(`log|tensorboard|^tb|summary`)
 )
 
 // hold makes a budget a parameter of one value.

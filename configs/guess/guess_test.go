@@ -313,7 +313,7 @@ func TestHuge(t *testing.T) {
 	start := time.Now()
 	for _, unit := range []string{"--a [", "--lr ", "  --lr X  rate\n", "╭─ Options ─\n│ --lr X  a │\n", "(default ", "usage: a b\n", " a : int, optional, default=3\n",
 		"  --x: Y\n    (default: '3')\n", "== Config ==\na:\n b: 3\n", "A=${A:-3} $B\n", "epoch 3 val loss 0.5\n", "  -a\n   b\n"} {
-		text := strings.Repeat(unit, (1<<16)/len(unit))
+		text := strings.Repeat(unit, (1<<14)/len(unit))
 		p := Parse(text)
 		p.ReadSource(text)
 		for _, p := range []Program{p, ParseScript(text), ParseConfig(text)} {
@@ -323,5 +323,26 @@ func TestHuge(t *testing.T) {
 	}
 	if d := time.Since(start); d > time.Minute {
 		t.Errorf("it took %v, want some seconds at most", d)
+	}
+}
+
+// No regular expression is compiled before it is used: that would cost each
+// start of trawl some milliseconds.
+func TestNothingCompiledAtStart(t *testing.T) {
+	paths, err := filepath.Glob("*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err, "no sources")
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, l := range strings.Split(string(b), "\n") {
+			at := strings.Index(l, "regexp.MustCompile(")
+			if at >= 0 && !strings.HasPrefix(l, "\t\t") && !strings.Contains(l, "func()") && !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s:%d: compiled at the start of the program; want lazy(…)", path, i+1)
+			}
+		}
 	}
 }

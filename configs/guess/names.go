@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A verdict is what becomes of a flag in the file.
@@ -155,7 +156,7 @@ var rules = []rule{
 const dataNames = `.*(data|dataset|datasets|corpus|vocab|vocabulary|images?|labels?|csv|json|tokenizer|input|train|valid|val|test|dev|model|weights|pretrained|embeddings?|config|source|target|feature)_?(set_)?(dir|path|file|files|folder|root|name|names|set|directory|name_or_path|url|csv|vectors|col(umn)?s?|in)|data|dataset|datasets|input|inputs|train|valid|test|dev|root|path|file|filename|corpus|text|train_?data|test_?data|val_?data|(test|val|validation|train)_?(size|split|ratio|fraction)|image_?size|img_?size|(n|num)_?(classes|samples|channels_in|train|test|examples)|max_?(seq(uence)?_?)?len(gth)?|seq(uence)?_?len(gth)?|bptt|(train|test)_path|training_set_file|test_file|model_file|model_in|model_dir|training_?file|env(_id|_name)?|pretrained_?vectors|subset`
 
 // compiled are the rules, ready for use.
-var compiled = func() []struct{ names, help *regexp.Regexp } {
+var compiled = sync.OnceValue(func() []struct{ names, help *regexp.Regexp } {
 	out := make([]struct{ names, help *regexp.Regexp }, len(rules))
 	for i, r := range rules {
 		out[i].names = regexp.MustCompile(`^(?:` + r.names + `)$`)
@@ -164,7 +165,7 @@ var compiled = func() []struct{ names, help *regexp.Regexp } {
 		}
 	}
 	return out
-}()
+})
 
 // judge finds the rule of a flag; of a dotted name, the last part counts.
 func judge(f *Flag) rule {
@@ -173,7 +174,7 @@ func judge(f *Flag) rule {
 	}
 	last := f.Name[strings.LastIndexByte(f.Name, '.')+1:]
 	name := snake(last)
-	for i, c := range compiled {
+	for i, c := range compiled() {
 		if c.names.MatchString(name) && (c.help == nil || c.help.MatchString(f.Help)) {
 			return fit(rules[i], f)
 		}
@@ -221,15 +222,15 @@ func isZeroOne(f *Flag) bool { return slices.Equal(f.Choices, []string{"0", "1"}
 // isPlace reports whether a flag takes a file.
 func isPlace(f *Flag) bool {
 	meta := strings.ToUpper(f.Metavar)
-	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || saysPlace.MatchString(f.Help) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
+	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || saysPlace().MatchString(f.Help) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
 }
 
 // saysPlace matches descriptions of files.
-var saysPlace = regexp.MustCompile(`(?i)^(an? |the )?(optional )?(path|file|folder|directory|location)s? (to|of|for|in|from|with|where)\b`)
+var saysPlace = lazy(`(?i)^(an? |the )?(optional )?(path|file|folder|directory|location)s? (to|of|for|in|from|with|where)\b`)
 
-var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var hump = lazy(`([a-z0-9])([A-Z])`)
 
 // snake is a name in small letters with _: minCount is min_count.
 func snake(s string) string {
-	return strings.ToLower(strings.ReplaceAll(hump.ReplaceAllString(s, "${1}_${2}"), "-", "_"))
+	return strings.ToLower(strings.ReplaceAll(hump().ReplaceAllString(s, "${1}_${2}"), "-", "_"))
 }

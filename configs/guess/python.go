@@ -6,18 +6,18 @@ import (
 )
 
 // parsers are the signs that a Python script reads its command line.
-var parsers = regexp.MustCompile(`argparse|optparse|getopt|\bclick\b|typer|hydra|\babsl\b|\bfire\b|docopt|\btyro\b|ArgParser|LightningCLI|ArgumentParser|simple_parsing|` +
+var parsers = lazy(`argparse|optparse|getopt|\bclick\b|typer|hydra|\babsl\b|\bfire\b|docopt|\btyro\b|ArgParser|LightningCLI|ArgumentParser|simple_parsing|` +
 	`sys\.argv|from_cli|parse_args|\btap\b|cyclopts|\bplac\b|clize|draccus|pyrallis|\bsacred\b|gin\.|ml_collections|config_flags|CliApp|\bchz\b|FLAGS`)
 
 // ParsesOptions reports whether a Python script looks as if it read its command
 // line. If not, --help would not keep it from its work.
-func ParsesOptions(source string) bool { return parsers.MatchString(source) }
+func ParsesOptions(source string) bool { return parsers().MatchString(source) }
 
-var localImport = regexp.MustCompile(`(?m)^\s*(?:from\s+(\.*\w+)|import\s+(\w+(?:\s*,\s*\w+)*))`)
+var localImport = lazy(`(?m)^\s*(?:from\s+(\.*\w+)|import\s+(\w+(?:\s*,\s*\w+)*))`)
 
 // Imports are the top modules that a Python script imports.
 func Imports(source string) (names []string) {
-	for _, m := range localImport.FindAllStringSubmatch(source, -1) {
+	for _, m := range localImport().FindAllStringSubmatch(source, -1) {
 		for n := range strings.FieldsFuncSeq(m[1]+m[2], func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
 			names = append(names, strings.TrimLeft(n, "."))
 		}
@@ -26,10 +26,10 @@ func Imports(source string) (names []string) {
 }
 
 var (
-	wandbInit  = regexp.MustCompile(`\bwandb\.init\(`)
-	configArg  = regexp.MustCompile(`(?s)^\s*config\s*=\s*(.*)$`)
-	configUsed = regexp.MustCompile(`\b(?:wandb\.config|run\.config|trawl\.params)(?:\.get\(["']([\w.-]+)["']|\.([A-Za-z_]\w*)\b\s*(\()?|\[["']([\w.-]+)["']\])`)
-	dictKey    = regexp.MustCompile(`(?s)^\s*(?:["']([\w.-]+)["']\s*:|([A-Za-z_]\w*)\s*=)\s*(.*)$`)
+	wandbInit  = lazy(`\bwandb\.init\(`)
+	configArg  = lazy(`(?s)^\s*config\s*=\s*(.*)$`)
+	configUsed = lazy(`\b(?:wandb\.config|run\.config|trawl\.params)(?:\.get\(["']([\w.-]+)["']|\.([A-Za-z_]\w*)\b\s*(\()?|\[["']([\w.-]+)["']\])`)
+	dictKey    = lazy(`(?s)^\s*(?:["']([\w.-]+)["']\s*:|([A-Za-z_]\w*)\s*=)\s*(.*)$`)
 )
 
 // ParsePython reads a Python script that takes its values from wandb.config or
@@ -43,15 +43,15 @@ func ParsePython(source string) Program {
 	if !strings.Contains(source, "wandb") {
 		p.Format = "trawl"
 	}
-	for _, at := range wandbInit.FindAllStringIndex(source, 20) {
+	for _, at := range wandbInit().FindAllStringIndex(source, 20) {
 		args, _ := callArgs(source[at[1]:])
 		for _, a := range args {
-			if m := configArg.FindStringSubmatch(a); m != nil {
+			if m := configArg().FindStringSubmatch(a); m != nil {
 				p.readDict(source, strings.TrimSpace(m[1]))
 			}
 		}
 	}
-	for _, m := range configUsed.FindAllStringSubmatch(source, maxFlags) {
+	for _, m := range configUsed().FindAllStringSubmatch(source, maxFlags) {
 		if name := m[1] + m[2] + m[4]; m[3] == "" { // no method
 			p.Flags = append(p.Flags, Flag{Name: name, Spelling: name})
 		}
@@ -79,7 +79,7 @@ func (p *Program) readDict(source, expr string) {
 		args, _ = callArgs(expr[len("dict("):])
 	}
 	for _, a := range args {
-		m := dictKey.FindStringSubmatch(withoutComments(a))
+		m := dictKey().FindStringSubmatch(withoutComments(a))
 		if m == nil {
 			continue
 		}
@@ -94,7 +94,7 @@ func (p *Program) readDict(source, expr string) {
 	}
 }
 
-var pythonComment = regexp.MustCompile(`(?m)^\s*#.*$`)
+var pythonComment = lazy(`(?m)^\s*#.*$`)
 
 // withoutComments leaves out the lines that are comments.
-func withoutComments(s string) string { return pythonComment.ReplaceAllString(s, "") }
+func withoutComments(s string) string { return pythonComment().ReplaceAllString(s, "") }

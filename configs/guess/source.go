@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -39,7 +38,7 @@ func (p *Program) readCall(args []string) {
 			}
 			continue
 		}
-		if m := keyword.FindStringSubmatch(a); m != nil {
+		if m := keyword().FindStringSubmatch(a); m != nil {
 			kw[m[1]] = strings.TrimSpace(m[2])
 		}
 	}
@@ -68,8 +67,8 @@ func (p *Program) readCall(args []string) {
 }
 
 var (
-	keyword   = regexp.MustCompile(`(?s)^\s*(\w+)\s*=\s*(.*)$`)
-	constants = regexp.MustCompile(`^(?:True|False|[-+]?[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?)$`)
+	keyword   = lazy(`(?s)^\s*(\w+)\s*=\s*(.*)$`)
+	constants = lazy(`^(?:True|False|[-+]?[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?)$`)
 )
 
 // constant is the value of an expression that is a literal.
@@ -77,7 +76,7 @@ func constant(s string) (string, bool) {
 	if t, ok := literal(s); ok {
 		return t, true
 	}
-	if s == "" || !constants.MatchString(s) {
+	if s == "" || !constants().MatchString(s) {
 		return "", false
 	}
 	switch s = strings.ReplaceAll(s, "_", ""); s {
