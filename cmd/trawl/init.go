@@ -161,8 +161,8 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 	}
 	s := guess.Sweep{Argv: o.argv, From: "--help"}
 	s.Head, s.Verbs = guess.Head(o.argv, isFile)
-	if _, err := exec.LookPath(o.argv[0]); err != nil {
-		return s, fmt.Errorf("%s: %w", o.argv[0], errors.Unwrap(err))
+	if err := startable(o.argv[0]); err != nil {
+		return s, err
 	}
 	script := guess.Script(o.argv, s.Head)
 	if s.Head > 2 && o.argv[s.Head-2] == "-c" {
@@ -202,6 +202,19 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 	s.Argv = append(append(append([]string{}, o.argv[:at]...), verb), o.argv[at:]...)
 	s.Verbs++
 	return s, a.readHelp(ctx, &s, o.limit)
+}
+
+// startable says why a program cannot be started.
+func startable(name string) error {
+	_, err := exec.LookPath(name)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+	if _, other := exec.LookPath("python3"); name == "python" && other == nil {
+		return fmt.Errorf("%w; there is python3", err)
+	}
+	return err
 }
 
 // trainingVerb is the command that trains, "" if none is called so.

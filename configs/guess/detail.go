@@ -110,6 +110,7 @@ var defaults = []pattern{
 	lazy(`(?i)\bdefaults?(?: value)?\s*[:=]\s*('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
 	lazy(`(?i)\bdefaults? (?:to|is|value is|of) ('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
 	lazy(`(?i)[(\[]([^()\[\]\s]+) by default[)\]]`),
+	lazy(`(?i)[;,.] default ([-+]?\d[\d.]*(?:[eE][-+]?\d+)?|true|false)(?:[\s;,.)]|$)`),
 	lazy(`(?i)[(\[](?:by )?default[:=]? ?('[^']*'|[^\s()\[\]]+)[)\]]`),
 }
 
@@ -120,6 +121,7 @@ var (
 	possible  = lazy(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
 	listing   = lazy(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
 	barred    = lazy(`[\w.+-]+(?: \| [\w.+-]+){2,}`)
+	orParens  = lazy(`\(((?:[\w.+-]+, )*[\w.+-]+,? or [\w.+-]+)\)`)
 	inParens  = lazy(`\(([\w.+-]+(?:, [\w.+-]+)+)\)`)
 	braced    = lazy(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
 	required  = lazy(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
@@ -179,13 +181,16 @@ func (f *Flag) choicesOfHelp() {
 		return
 	}
 	var cs []string
-	switch m, l, b := possible().FindStringSubmatch(f.Help), listing().FindStringSubmatch(f.Help), braced().FindStringSubmatch(f.Help); {
+	m, l, b, o := possible().FindStringSubmatch(f.Help), listing().FindStringSubmatch(f.Help), braced().FindStringSubmatch(f.Help), orParens().FindStringSubmatch(f.Help)
+	switch {
 	case m != nil:
 		cs = strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' })
 	case b != nil:
 		cs = strings.Split(b[1], ",")
 	case l != nil:
-		cs = strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(l[1]), ", ")
+		cs = alternatives(l[1])
+	case o != nil:
+		cs = alternatives(o[1])
 	default:
 		if cs = strings.Split(barred().FindString(f.Help), " | "); len(cs) < 3 {
 			cs = nil
@@ -196,10 +201,21 @@ func (f *Flag) choicesOfHelp() {
 			}
 		}
 	}
-	if len(cs) > 1 {
+	if len(cs) > 1 && !slices.ContainsFunc(cs, func(c string) bool { return kindWords[strings.ToLower(c)] != Unknown }) {
 		f.takeChoices(cs)
+		f.Prose = m == nil && b == nil
+		if m := defaultWord().FindStringSubmatch(f.Help); m != nil && f.Default == "" && slices.Contains(f.Choices, m[1]) {
+			f.Default = m[1]
+		}
 	}
 }
+
+// alternatives splits `a, b or c`.
+func alternatives(s string) []string {
+	return strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(s), ", ")
+}
+
+var defaultWord = lazy(`(?i)\bdefaults? ([\w.+-]+)`)
 
 var clickBounds = lazy(`[\[;] ?(?:[-+\d.eE]+<=?)?x(?:[<>]=?[-+\d.eE]+)?\]`)
 

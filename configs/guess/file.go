@@ -261,7 +261,7 @@ func (d *draft) line(f *Flag, value, note string) line {
 		what = "switch"
 	case len(f.Choices) > 0:
 		what = "choice"
-	case f.Loose && f.Kind == Int && strings.Contains(value, "min") && strings.Contains(value, "."):
+	case f.Kind == Text && strings.HasPrefix(value, "{min"), f.Loose && f.Kind == Int && strings.HasPrefix(value, "{min") && strings.Contains(value, "."):
 		what = "number"
 	case f.Many:
 		what = "several values"

@@ -256,8 +256,8 @@ func TestCommand(t *testing.T) {
 		t.Errorf("swept are %v", file.Swept)
 	}
 	// Beside a switch, a boolean that takes a value is passed as a text.
-	file, _ = one(t, []string{"./a"}, lr, nesterov, Flag{Spelling: "--bias", Kind: Bool, Default: "True"}, Flag{Spelling: "--shuffle", Kind: Bool, Choices: []string{"true", "false"}})
-	if got := valueOf(file.Text, "bias") + valueOf(file.Text, "shuffle"); got != "['False', 'True']['true', 'false']" {
+	file, _ = one(t, []string{"./a"}, lr, nesterov, Flag{Spelling: "--bias", Kind: Bool, Default: "True"}, Flag{Spelling: "--ema", Kind: Bool, Choices: []string{"true", "false"}})
+	if got := valueOf(file.Text, "bias") + valueOf(file.Text, "ema"); got != "['False', 'True']['true', 'false']" {
 		t.Errorf("got %s", got)
 	}
 	// What must be given is asked for, an output goes to the trial's directory,

@@ -68,6 +68,7 @@ type Flag struct {
 	Truthy   bool     // Python's bool() reads its value, for which only '' is false
 	Metavar  string   // what the help calls its value
 	Choices  []string // the values that it takes; nil: any
+	Prose    bool     // the choices are what a sentence of the description lists
 	Default  string   // "" if the help names none, or that of nothing
 	Bounds   [2]string
 	Required bool

@@ -195,11 +195,25 @@ func TestDefaults(t *testing.T) {
 		"rate, default: 0.1": "0.1", "rate, default 'adam'": "", "rate. Default is 0.1.": "0.1", "Defaults to 0.1.": "0.1", "rate (0.1 by default)": "0.1",
 		"rate (type: float, default: 1e-3)": "1e-3", "rate [env var: LR; default: 3]": "3", "[default: 32; 1<=x<=4096]": "32", "(default: None)": "",
 		"(default: (0.9, 0.999))": "(0.9, 0.999)", "rate (default: `adam`)": "adam", "the default rate is low": "", "(Default: \"a b\")": "a b", "[default: ]": "",
-		"rate (default: 5.)": "5.", "(default value: 7)": "7", "rate (default = 2)": "2",
+		"rate (default: 5.)": "5.", "(default value: 7)": "7", "rate; default 0.1, for adam 0.001": "0.1", "parts; default what the files say": "", "decay; default sgd (gd, sgd or adam)": "sgd", "rate (default = 2)": "2",
 	} {
 		f := Flag{Help: help}
 		if f.detail([]string{help}); f.Default != want {
 			t.Errorf("%q: got %q, want %q", help, f.Default, want)
+		}
+	}
+}
+
+// Choices that only the description has.
+func TestChoicesOfHelp(t *testing.T) {
+	for help, want := range map[string]string{
+		"one of sgd, adam": "[sgd adam]", "which (sgd, adam or adamw)": "[sgd adam adamw]", "either (epoch or step)": "[epoch step]", "type (LSTM, GRU)": "[]",
+		"type (LSTM, GRU) (default: GRU)": "[LSTM GRU]", "arch: a | b | c (default: a)": "[a b c]", "a | b": "[]", "takes a value (int or float)": "[]",
+		"loss {ns, hs}": "[ns hs]", "[possible values: a, b]": "[a b]", "on or off, or so (a number of layers, or body)": "[]",
+	} {
+		f := Flag{Help: help}
+		if f.detail([]string{help}); fmt.Sprint(f.Choices) != want {
+			t.Errorf("%q: got %v, want %s", help, f.Choices, want)
 		}
 	}
 }
@@ -264,6 +278,7 @@ func TestParseScript(t *testing.T) {
 		{"case with =", "for a; do case $a in\n--lr=*) LR=${a#*=} ;;\nesac; done\n", Equals, "--lr unknown type"},
 		{"getopts", "RATE=0.5\nwhile getopts \"l:vb:\" o; do\ncase $o in\nl) RATE=$OPTARG ;;\nv) VERBOSE=1 ;;\nb) BATCH=$OPTARG ;;\nesac\ndone\n", Spaced,
 			"-l float 0.5|-v boolean switch|-b unknown type"},
+		{"loops", "for LR in 1 2; do read -r WD; echo $LR $WD $BATCH_SIZE; done\n", Env, "BATCH_SIZE unknown type required"},
 		{"comments", "# LR=${LR:-0.1}\n\n", Env, ""},
 	}
 	for _, tt := range tests {

@@ -125,7 +125,7 @@ var rules = []rule{
 	{names: `lora_alpha`, do: vary, shape: listed, values: []string{"8", "16", "32", "64"}},
 	{names: `(conv_?)?kernel_?size|ksize|filter_size`, do: vary, shape: listed, values: []string{"3", "5", "7"}},
 	{names: `activation(_?(fn|function|name|type))?|act(_fn)?|nonlinearity|nonlin|norm(_type|_layer)?|normali[sz]ation|pool(ing)?(_type)?|init(iali[sz](er|ation))?(_?(type|method))?|rnn_type|cell(_type)?`, do: vary, shape: chosen},
-	{names: `(use_|with_|no_)?(batch_?norm|bn|layer_?norm|bias|residual|skip_?connections?|augment(ation)?s?|data_augmentation|mixup|ema|tied?|tie_weights|bidirectional|shuffle|pre_?norm|attention|class_weights?|balanced?|weight_norm|spectral_norm|dropout|shrinking|standardi[sz]e|scale)`, do: vary},
+	{names: `(use_|with_|no_)?(batch_?norm|bn|layer_?norm|bias|residual|skip_?connections?|augment(ation)?s?|data_augmentation|mixup|ema|tied?|tie_weights|bidirectional|pre_?norm|attention|class_weights?|balanced?|weight_norm|spectral_norm|dropout|shrinking|standardi[sz]e|scale)`, do: vary},
 
 	// Trees, support vectors, embeddings of words.
 	{names: `(n|num)_?leaves|max_leaf_nodes|num_leaf`, do: vary, shape: powers, min: 16, max: 128},
@@ -182,7 +182,7 @@ func judge(f *Flag) rule {
 	switch {
 	case isPlace(f):
 		return rule{do: leave}
-	case len(f.Choices) > 1 && len(f.Choices) <= maxChoices && f.Kind != Int && f.Kind != Bool:
+	case len(f.Choices) > 1 && len(f.Choices) <= maxChoices && !f.Prose && f.Kind != Int && f.Kind != Bool:
 		return rule{do: vary, shape: chosen}
 	}
 	return rule{do: offer}
@@ -198,7 +198,7 @@ func fit(r rule, f *Flag) rule {
 	switch {
 	case r.do == output && (f.Switch || f.Kind == Bool || f.Kind == Int || f.Kind == Float):
 		return rule{do: leave}
-	case r.do == hold && (f.Switch || f.Kind == Text), r.do == repeat && (f.Switch || f.Kind == Text):
+	case (r.do == hold || r.do == repeat) && (f.Switch || f.Kind == Text && f.Default != "" && kindOfDefault(f.Default) != Int && kindOfDefault(f.Default) != Float):
 		return rule{do: offer}
 	case r.do != vary && r.do != offer:
 	case f.Many, numeric && (f.Switch || f.Kind == Bool || f.Kind == Text && kindOfDefault(f.Default) == Text && f.Default != "" && !formula(f)):

@@ -27,6 +27,9 @@ func ParseScript(text string) Program {
 				s.set[m[1]] = strings.Trim(m[2], `"'`)
 			}
 		}
+		for _, m := range otherwise().FindAllStringSubmatch(l, -1) {
+			s.set[m[1]] = ""
+		}
 	}
 	p := Program{Format: "shell"}
 	switch options, operands := s.options(lines), s.operands(lines); {
@@ -50,6 +53,7 @@ type script struct {
 
 var (
 	assigned  = lazy(`(?:^|[;\s(])(?:export |local |readonly )?([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s;)]*)`)
+	otherwise = lazy(`\b(?:for|read(?: -\w+)*|getopts\s+\S+|declare(?: -\w+)*|local)\s+([A-Za-z_]\w*)`)
 	caseLabel = lazy(`^((?:--?[\w-]+(?:=\*)?\|?)+)\)(.*)`)
 	getopts   = lazy(`\bgetopts\s+["']?:?([A-Za-z:]+)`)
 	letter    = lazy(`^([A-Za-z])\)\s*(?:[A-Za-z_]\w*=)?(.*)`)
