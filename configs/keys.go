@@ -161,7 +161,7 @@ var table = []key{
 		{name: "csv", shape: text | listOf, item: word, doc: "CSV files with a header, or patterns such as *.csv; with ${trial} in them, or workdir: trial"},
 		{name: "json", shape: text | listOf, item: word, doc: "JSON files of results, or patterns; with ${trial} in them, or workdir: trial"},
 		{name: "trainer_state", shape: text | listOf, item: word, doc: "output_dir of Hugging Face's Trainer; with ${trial} in it, or workdir: trial"},
-		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure"},
+		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure, but for 126 and 127"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},

@@ -281,7 +281,6 @@ func TestRowsAreReportedOnce(t *testing.T) {
 			}
 			return b.String()
 		}
-		shown := text()
 		for range 60 {
 			switch rng.IntN(6) {
 			case 0:
@@ -301,7 +300,7 @@ func TestRowsAreReportedOnce(t *testing.T) {
 			case 4:
 				f.kill()
 			}
-			shown = text()
+			shown := text()
 			if err := f.read(t, shown[:rng.IntN(len(shown)+1)], Running); err != nil { // half written
 				t.Fatal(err)
 			}
