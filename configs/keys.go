@@ -82,12 +82,17 @@ var slurmKeys = []key{
 	{name: "pools", shape: listOf, item: &key{shape: open, item: &key{shape: anything}}, doc: "several kinds of workers"},
 }
 
+const hookDoc = "commands run at events, where trawl run was started, with $TRAWL_EVENT $TRAWL_SWEEP $TRAWL_DB $TRAWL_STATE $TRAWL_REASON; " +
+	"of a trial $TRAWL_TRIAL $TRAWL_ATTEMPT $TRAWL_TRIAL_DIR $TRAWL_CHECKPOINT_DIR $TRAWL_PARAMS $TRAWL_VALUES (JSON) $TRAWL_CLASS $TRAWL_METRIC $TRAWL_OBJECTIVE; " +
+	"at the end $TRAWL_TRIALS $TRAWL_FINISHED $TRAWL_FAILED $TRAWL_METRIC $TRAWL_OBJECTIVE. No trial waits for them; output goes to hooks.log beside the trials; " +
+	"a failure is noted in the journal and hurts nothing; after 10 minutes they are ended"
+
 // hookKeys are the events that commands can be run at: a text goes to sh -c, a
 // list is an argument vector.
 var hookKeys = []key{
-	{name: "new_best", shape: text | listOf, item: word, doc: "a trial finished with the best objective so far"},
-	{name: "trial_failed", shape: text | listOf, item: word, doc: "a trial failed for good"},
-	{name: "done", shape: text | listOf, item: word, doc: "the sweep has ended"},
+	{name: "new_best", shape: text | listOf, item: word, doc: "a trial finished with the best objective so far (of several: the first)"},
+	{name: "trial_failed", shape: text | listOf, item: word, doc: "a trial failed, and its retries are used up"},
+	{name: "done", shape: text | listOf, item: word, doc: "the sweep has ended by itself: not at a stop"},
 }
 
 var methods = []string{"grid", "random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "auto", "points", "bayes"}
@@ -137,6 +142,8 @@ var table = []key{
 	}},
 	{name: "parallel", shape: integer | text, part: how, least: bound(1), words: []string{"auto"}, implied: `"auto"`,
 		doc: "trials at a time; auto = as many as the resources admit"},
+	{name: "fuse", shape: text | boolean, part: how, words: []string{"auto", "off"}, implied: `"auto"`,
+		doc: "auto = linear and softmax trials of the trainer that share data, seed and batches are trained together, with the same numbers; off = each by itself"},
 	{name: "resources", shape: mapOf, part: how, keys: resourceKeys, doc: "what one trial needs"},
 	{name: "timeout", shape: duration, part: how, above: bound(0), doc: "longest run of an attempt"},
 	{name: "stall_timeout", shape: duration, part: how, above: bound(0), doc: "longest silence of an attempt"},
@@ -172,7 +179,7 @@ var table = []key{
 	{name: "slurm", shape: mapOf, part: how, keys: slurmKeys, unbuilt: always, doc: "short for executor: {slurm: …}"},
 	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, implied: `"auto"`,
 		doc: "what `import wandb` means in a trial"},
-	{name: "hooks", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "commands run at events of the sweep"},
+	{name: "hooks", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: hookDoc},
 	{name: "on", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "short for hooks"},
 	{name: "log_limit", shape: size, part: how, above: bound(0), doc: "output kept per trial; default 64MiB"},
 	{name: "min_free", shape: size, part: how, least: bound(0), doc: "free disk below which nothing new starts; default 1GiB"},

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -130,6 +131,31 @@ type renderer struct {
 	spec *sweep.Spec
 	vars Vars
 	args []arg
+}
+
+// ParamsJSON is the object that $TRAWL_PARAMS names: the values of a trial by
+// name, nested parameters nested whatever flag they have. An infinite value is
+// 1e999, which JSON allows and programs read as infinite.
+func ParamsJSON(spec *sweep.Spec, values map[string]sweep.Value) ([]byte, error) {
+	r := &renderer{spec: spec, vars: Vars{Values: values}}
+	out := map[string]any{}
+	for i := range spec.Space.Params {
+		p := &spec.Space.Params[i]
+		v, ok := r.value(p.Name)
+		switch {
+		case !ok:
+		case len(p.Path) == 0:
+			out[p.Name] = exactAny(v)
+		default:
+			put(out, p.Path, exactAny(v))
+		}
+	}
+	if name := spec.Repeats.Parameter; name != "" {
+		if v, ok := values[name]; ok && !v.IsAbsent() {
+			out[name] = exactAny(v)
+		}
+	}
+	return json.Marshal(out)
 }
 
 // An arg is one argument of the trial: a parameter, or a map of nested ones.

@@ -30,11 +30,18 @@ type Job struct {
 	TrialDir  string             // absolute; the backend creates it, with checkpoint/ inside
 	Link      []string           // absolute paths to link into TrialDir before the start (workdir: trial)
 	Files     []sweep.ReportFile // where the attempt leaves metrics, besides event files in TrialDir; absolute paths
+	Resumed   bool               // the attempt goes on from a checkpoint; journalled with its start
 	ExitValue string             // the metric that the exit status is (sweep.Exit.Value); "": none
 	Params    []byte             // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
 
 	Values map[string]sweep.Value // for in-process backends: all values, by flat name
 	Seed   int64
+
+	// Group, if it is not "", is one of Members jobs that share a place: the
+	// backend begins once it was started with all of them, one after the other.
+	// Each ends by itself.
+	Group   string
+	Members int
 
 	Timeout      time.Duration // 0: none; of this attempt
 	StallTimeout time.Duration // 0: none; silence on the output, the metrics file, Files and TrialDir's event files
@@ -43,6 +50,7 @@ type Job struct {
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB
 	Memory       int64         // bytes of resident memory of its whole tree; 0: no limit
 	Grant        *Grant        // the backend's from Start on: it releases it after the end
+	Waits        bool          // there may be no slot yet: it starts when one frees (Config.Ahead of runner/loop)
 
 	// Mark is where the output had been read to, as the last Update said and
 	// the journal stored; "" from the start. For Recover.

@@ -255,8 +255,8 @@ func TestNested(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"a.warmup": 0.1, "depth": int64(2), "width": int64(64), "lr": 1e-4, "steps": int64(1000),
-		"opt": map[string]any{"name": "sgd"},
+		"a.warmup": FloatValue(0.1), "depth": IntValue(2), "width": IntValue(64), "lr": FloatValue(1e-4), "steps": IntValue(1000),
+		"opt": map[string]any{"name": StringValue("sgd")},
 	}
 	if got := s.Nested(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)

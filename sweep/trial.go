@@ -15,6 +15,8 @@ type PointID int64
 //	  ↑ │                  │  ↑ ↓ Ended{Requeue}, a crash, an interruption
 //	  │ └──── Ended{killed}┘  │
 //	  └───────────────────────┘
+//
+// An outcome that is known without a run ends a queued trial at attempt 0.
 type State string
 
 // The states. Paused is a trial that keeps its place and its checkpoint while a
@@ -160,8 +162,9 @@ func (t Trial) Apply(e Event) (Trial, error) {
 
 func (t Trial) end(e *Ended, no func(string) (Trial, error)) (Trial, error) {
 	switch {
-	case t.State == Queued && (e.State == Killed || e.State == Finished && e.Attempt == 0):
-		// killed before it ran, or settled by an earlier outcome (duplicates: reuse)
+	case t.State == Queued && (e.State == Killed || e.Attempt == 0 && e.State.Settled()):
+		// killed before it ran, or settled by an outcome that is known: an earlier
+		// one of the point (duplicates: reuse), or one that was imported
 	case t.State != Running:
 		return no("want running")
 	case e.Attempt != t.Attempt:

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,9 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/results"
-	"github.com/trawl-sweep/trawl/results/export"
-	"github.com/trawl-sweep/trawl/runner/inproc"
-	"github.com/trawl-sweep/trawl/sweep"
 )
 
 // queryLimit bounds how long a query may run.
@@ -73,64 +68,6 @@ func (a *app) query(ctx context.Context, sql string) error {
 	}
 	t.data = objects
 	return a.printTable(t)
-}
-
-func newExportCmd(a *app) *cobra.Command {
-	var format, out string
-	var f filterFlags
-	cmd := &cobra.Command{
-		Use:   "export [SWEEP]",
-		Short: "Write the trials of a sweep as CSV or JSON lines, or the whole database as one file",
-		Long: `Export writes every trial of SWEEP (default: the latest) with its values and
-metrics. --format sqlite writes the whole database as one consistent file.
-
-Exit status: 0 · 1 error · 2 usage.`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := f.filter(); err != nil {
-				return err
-			}
-			if f.limit != 0 {
-				return usagef("--limit: export writes all trials that --state, --class and --where choose")
-			}
-			return a.export(cmd.Context(), arg(args, 0), format, out, f)
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", "csv", "`format`: csv, jsonl or sqlite")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this `file` (default: standard output; needed for sqlite)")
-	f.add(cmd)
-	return cmd
-}
-
-func (a *app) export(ctx context.Context, name, format, out string, q filterFlags) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if format == "sqlite" {
-		if out == "" {
-			return usagef("--format sqlite: want -o FILE")
-		}
-		return export.SQLite(ctx, r, out)
-	}
-	write := map[string]func(io.Writer, []string, export.Rows) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
-	if write == nil {
-		return usagef("--format %s: want csv, jsonl or sqlite", format)
-	}
-	columns, rows, end, err := export.Trials(ctx, r, name, q.SQL())
-	if err != nil {
-		return err
-	}
-	defer end()
-	if out == "" {
-		return write(a.stdout, columns, rows)
-	}
-	file, err := os.Create(out)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file, columns, rows), file.Close())
 }
 
 func newRmCmd(a *app) *cobra.Command {
@@ -246,56 +183,6 @@ func (a *app) verify(ctx context.Context, name string) error {
 		return &exitErr{exitError, fmt.Sprintf("sweep %s: %d differences", row.Name, len(diffs))}
 	}
 	return nil
-}
-
-func newRerunCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "rerun TRIAL",
-		Short: "Run the exact command of a trial again, in the foreground, unrecorded",
-		Long: `Rerun runs the command of TRIAL (N, best, last, SWEEP/N) with its values and its
-seed in a temporary trial directory. Nothing is recorded.
-
-Exit status: that of the trial; 2 usage.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.rerun(cmd.Context(), args[0]) },
-	}
-}
-
-func (a *app) rerun(ctx context.Context, which string) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	row, t, err := a.trialOf(ctx, r, which)
-	if err != nil {
-		return err
-	}
-	spec, err := specOf(row)
-	if err != nil {
-		return err
-	}
-	pt, err := spec.Space.ParseJSON(t.Params)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp("", "trawl-rerun-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: tmp}, base: baseEnv(spec, 1), interpreter: interpreter()}
-	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: 1}, string(t.Params))
-	if err != nil {
-		return err
-	}
-	if spec.Trainer != nil {
-		if _, ok := job.Values["seed"]; !ok {
-			job.Values["seed"] = sweep.IntValue(t.Seed)
-		}
-		return inproc.RunOne(ctx, job.Values, a.trainer(row.Dir), a.stdout)
-	}
-	return a.tryCommand(ctx, spec, job)
 }
 
 func newRereadCmd(a *app) *cobra.Command {

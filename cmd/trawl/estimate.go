@@ -34,7 +34,8 @@ type estimate struct {
 	FreeBytes  int64  `json:"free_bytes"`  // -1: not known
 	MinFree    int64  `json:"min_free"`    // nothing starts below it
 
-	sampled int // trials that TrialSeconds was taken from
+	sampled int   // trials that TrialSeconds was taken from
+	outside int64 // of Ended, those of points that the space left out
 }
 
 const (
@@ -48,11 +49,15 @@ const (
 // estimate computes the estimate of a plan with n trials at a time.
 func (a *app) estimate(ctx context.Context, spec *sweep.Spec, total *int64, n int) (*estimate, error) {
 	e := &estimate{TrialBytes: leastTrialDisk, LogLimit: spec.LogLimit, MinFree: spec.MinFree, FreeBytes: -1}
-	if err := a.measure(ctx, spec.Name, e); err != nil {
+	if err := a.measure(ctx, spec, e); err != nil {
 		return nil, err
 	}
 	if total != nil {
-		left := max(0, *total-e.Ended)
+		ended := e.Ended
+		if spec.RunCap == 0 {
+			ended -= e.outside
+		}
+		left := max(0, *total-ended)
 		e.Left, e.Bytes = &left, new(times(e.TrialBytes, left))
 		rounds := float64((left + int64(n) - 1) / int64(n))
 		if e.TrialSeconds != nil {
@@ -83,7 +88,8 @@ func times(a, b int64) int64 {
 }
 
 // measure looks at the trials of the sweep that have ended, if there are any.
-func (a *app) measure(ctx context.Context, name string, e *estimate) error {
+func (a *app) measure(ctx context.Context, spec *sweep.Spec, e *estimate) error {
+	name := spec.Name
 	r, err := results.OpenRead(ctx, a.databasePath())
 	if errors.Is(err, results.ErrNoDatabase) {
 		return nil
@@ -102,6 +108,9 @@ func (a *app) measure(ctx context.Context, name string, e *estimate) error {
 	}
 	row := sweeps[i]
 	e.Ended = row.Finished + row.Failed + row.Pruned + row.Diverged + row.Killed
+	if e.outside, err = r.Outside(ctx, name); err != nil {
+		return err
+	}
 	trials, err := r.Trials(ctx, name, results.Filter{Last: true, Limit: sampledTrials,
 		States: []sweep.State{sweep.Finished, sweep.Pruned, sweep.Diverged, sweep.Failed}})
 	if err != nil {
@@ -111,6 +120,9 @@ func (a *app) measure(ctx context.Context, name string, e *estimate) error {
 	for _, t := range trials {
 		if t.Attempts > 0 {
 			took = append(took, t.Seconds)
+			if spec.Trainer != nil && t.CPUSeconds > 0 {
+				took[len(took)-1] = t.CPUSeconds // its share, where trials were trained together
+			}
 		}
 	}
 	if len(took) == 0 {

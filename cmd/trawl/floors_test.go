@@ -92,6 +92,7 @@ var floors = []storey{
 	{2, "results/export", nil},
 
 	{3, "configs/examples", nil},
+	{3, "configs/guess", nil},
 	{3, "configs", []string{yaml}},
 	{3, "runner/inproc", []string{xsys}},
 	{3, "runner/sim", nil},

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -119,6 +121,12 @@ points and their command lines, what runs at a time, and an estimate of time and
 disk: from the trials of this sweep that have ended, if there are any. It runs
 nothing and writes nothing.
 
+Linear and softmax trials of the trainer that follow one another with the same
+data, seed and batches are trained together, each with the numbers that it has by
+itself: a group reads each mini-batch once and takes one place among those that run
+at a time. fuse: off in the file keeps them apart; so do a timeout, and a method
+that looks at results.
+
 Exit status: 0 · 1 error · 2 usage or sweep file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.take(cmd, args); err != nil {
@@ -142,6 +150,9 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
+	Workdir    string           `json:"workdir,omitempty"`   // where trials run; a trainer's run nowhere
+	Fused      int              `json:"fused,omitempty"`     // most trials that are trained together
+	NotFused   string           `json:"not_fused,omitempty"` // why none are, of those that could be
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
@@ -178,6 +189,17 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
+	if spec.Trainer == nil {
+		p.Workdir = describeWorkdir(spec)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(load.stderr, "warning: %s\n", h)
+	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
 	}
@@ -188,6 +210,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		if err := p.ends(spec); err != nil {
 			return err
 		}
+	}
+	if p.Fused, p.NotFused, err = fusedPlan(spec, max(1, n)); err != nil {
+		return err
 	}
 	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, max(1, n)); err != nil {
 		return err
@@ -287,6 +312,8 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintf(w, "stop_if     %s\n", spec.StopIf)
 	}
 	switch {
+	case p.Trials != nil && *p.Trials == 0:
+		fmt.Fprintln(w, "trials      0: the constraints leave no point")
 	case p.Trials != nil:
 		fmt.Fprintf(w, "trials      %d", *p.Trials)
 		if n := spec.Repeats.N(); n > 1 {
@@ -299,13 +326,26 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintln(w, "trials      no end; Ctrl-C, -n or budget")
 	}
 	fmt.Fprintf(w, "parallel    %s\n", why)
+	switch {
+	case p.Fused > 0:
+		fmt.Fprintf(w, "fused       groups of %d share each pass over the data\n", p.Fused)
+	case p.NotFused != "":
+		fmt.Fprintf(w, "fused       none: %s\n", p.NotFused)
+	}
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
 	}
+	if p.Workdir != "" {
+		fmt.Fprintf(w, "workdir     %s\n", p.Workdir)
+	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
+	width := 20
 	for _, q := range spec.Space.Params {
-		fmt.Fprintf(w, "  %-20s %s\n", q.Name, describe(q))
+		width = max(width, utf8.RuneCountInString(q.Name))
+	}
+	for _, q := range spec.Space.Params {
+		fmt.Fprintf(w, "  %-*s %s\n", width, q.Name, describe(q))
 	}
 	for _, u := range spec.Unbuilt {
 		fmt.Fprintf(a.stderr, "warning: this version cannot run it yet: %s\n", u)
@@ -322,7 +362,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	got, err := loop.NewPlanner(spec, smp, 1).Next(3)
+	got, err := a.firstProposals(loop.NewPlanner(spec, smp, 1))
 	if err != nil {
 		return err
 	}
@@ -334,7 +374,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, interpreter: interpreter()}
+	m := newJobMaker(&sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, 1)
 	fmt.Fprintln(a.stdout, "\nfirst trials")
 	for _, e := range got {
 		t, err := sweep.Trial{}.Apply(e)
@@ -343,15 +383,35 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
-		job, err := m.job(t, e.Params)
+		if spec.Trainer != nil {
+			continue
+		}
+		argv, err := m.argv(t, e.Params, false)
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", e.Trial, err)
 		}
-		if len(job.Argv) > 0 {
-			fmt.Fprintf(a.stdout, "     %s\n", shellLine(job.Argv))
-		}
+		fmt.Fprintf(a.stdout, "     %s\n", shellLine(maskArgs(argv)))
 	}
 	return nil
+}
+
+// firstSearch bounds how long a plan looks for points that no constraint refuses.
+const firstSearch = 3 * time.Second
+
+// firstProposals are the first three trials. A search that takes long, as in a
+// large grid of which constraints leave little, is given up with a word.
+func (a *app) firstProposals(p *loop.Planner) (out []*sweep.Proposed, err error) {
+	for began := a.now(); len(out) < 3; {
+		got, searching, err := p.Some(3 - len(out))
+		if out = append(out, got...); err != nil || !searching {
+			return out, err
+		}
+		if a.now().Sub(began) > firstSearch {
+			fmt.Fprintf(a.stderr, "trawl: the constraints refuse so many points that %d of the first 3 were found in %s\n", len(out), firstSearch)
+			return out, nil
+		}
+	}
+	return out, nil
 }
 
 func shellLine(argv []string) string {

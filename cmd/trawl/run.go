@@ -189,6 +189,11 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
 	}
+	if !quiet {
+		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
+			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
+		}
+	}
 	controls := make(chan loop.Control)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -329,17 +334,21 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	for _, line := range sum.Fuse {
-		fmt.Fprintln(s.a.stderr, "  | "+line)
+	if sum.State == "fuse" {
+		s.sayFuse(ctx, sum)
 	}
-	return exitOf(sum, s.spec, terminated, s.a)
+	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
+		fmt.Fprintln(s.a.stderr, "trawl: "+h)
+	}
+	return exitOf(sum, s.spec, totalOf(s.db.Reader(), s.spec), terminated, s.a)
 }
 
-func exitOf(sum loop.Summary, spec *sweep.Spec, terminated bool, a *app) error {
+// exitOf is how a run of a sweep of total trials (-1: unknown) ends.
+func exitOf(sum loop.Summary, spec *sweep.Spec, total int64, terminated bool, a *app) error {
 	name := spec.Name
 	switch sum.State {
 	case "stopped", "drained":
-		if total := totalTrials(spec); total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
+		if total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
 			fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
 		}
 		if terminated {

@@ -248,6 +248,15 @@ func (s *sweeping) backend(d *local.Devices) (runner.Backend, error) {
 	return local.New(local.Options{RunsDir: s.runs, Slots: n, Patterns: s.spec.Patterns, Devices: d})
 }
 
+// ahead is how many short trials are prepared while others run: the built-in
+// trainer has nothing to prepare.
+func (s *sweeping) ahead() int {
+	if s.spec.Trainer != nil {
+		return 0
+	}
+	return min(8*s.fits.n, max(2*s.fits.n, 64))
+}
+
 // run runs the sweep until it ends, and returns how.
 func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch func(loop.News)) (loop.Summary, error) {
 	smp, err := sampler.New(s.spec.Sampler, plan(s.spec))
@@ -277,8 +286,10 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 		Entries: s.store.Entries(ctx), Judge: early, Ticked: s.store.Ticked(ctx), Reports: s.reports, Mark: s.store.Mark, Ended: s.ended,
 		Job: s.jobs(s.fits.n), Token: newToken, Host: host(), Boot: bootID(),
 		FreeDisk: func() (int64, error) { return freeDisk(s.runs) },
+		Ahead:    s.ahead(),
 		First:    s.first, Controls: controls, Watch: func(n loop.News) { events.news(n); watch(n) },
 	}
+	c.Group, _ = fusing(s.spec, c.Planner)
 	if devices != nil {
 		c.Devices = devices
 		defer devices.Close()

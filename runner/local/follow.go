@@ -85,8 +85,12 @@ func (f *followed) read(end files.End) runner.Update {
 	now := time.Now().UnixMicro()
 	more := func() bool { return last || len(f.batch) < maxBatch }
 	f.log.read(last, more, func(line []byte) { f.parser.Line(line, now, emit) })
-	f.file.read(last, more, func(line []byte) { f.parser.MetricsLine(line, now, emit) })
-	changed, errs := f.files.Read(now, end, more, func(_, name string, step int64, v float64) { f.parser.Number(name, step, v, now, emit) })
+	var changed bool
+	var errs []error
+	if !last || f.file.done > 0 || !f.files.None() || !bare(f.job.TrialDir) {
+		f.file.read(last, more, func(line []byte) { f.parser.MetricsLine(line, now, emit) })
+		changed, errs = f.files.Read(now, end, more, func(_, name string, step int64, v float64) { f.parser.Number(name, step, v, now, emit) })
+	}
 	u.Reports = f.batch
 	if len(errs) > 0 {
 		text := strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")

@@ -115,7 +115,7 @@ func (l *loop) add(ctx context.Context, c Control) (string, error, error) {
 	if err != nil {
 		return "", err, nil
 	}
-	var events []sweep.Event
+	events := l.keepAhead()
 	for _, e := range got {
 		events = append(events, e)
 		l.queue = append(l.queue, l.propose(e).trial.ID)
@@ -145,6 +145,7 @@ func (l *loop) retryTrial(ctx context.Context, c Control) (string, error, error)
 	if err := l.Journal.Record(ctx, e); err != nil {
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
+	l.tell(News{Event: e})
 	l.queue = append(l.queue, c.Trial)
 	return fmt.Sprintf("trial %d: queued again", c.Trial), nil, nil
 }

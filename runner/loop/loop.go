@@ -33,7 +33,12 @@ type Config struct {
 	Backend  runner.Backend
 	Journal  runner.Journal
 	Clock    runner.Clock
-	Slots    int // trials at a time, at least 1
+	Slots    int // trials at a time, at least 1; a group counts as one
+	Ahead    int // short trials that the backend may be given before it has a slot for them
+
+	// Group says which trials may share a slot; nil: none. It wants a Planner
+	// that does not look, and no Devices.
+	Group *Grouping
 
 	// Devices hands out what trials share with others; nil: there is nothing to
 	// ask for. Need is what a trial asks for: the spec's resources with the
@@ -138,6 +143,8 @@ type live struct {
 	oom    bool                     // an attempt ran out of memory
 	grant  *runner.Grant            // of the attempt that starts
 	share  float64                  // of GPUs, of the attempt that runs
+	group  string                   // of the attempt that starts or runs, "": by itself
+	mates  int                      // members of that group at its start
 }
 
 // Loop is the state of Run.
@@ -156,7 +163,12 @@ type loop struct {
 	rulings  map[sweep.TrialID]Ruling      // of the judge, not journalled when trawl ended
 	dropped  map[sweep.PointID]*sweep.Note // while folding: lost the race, and no note says so
 
+	ahead  window         // proposals that are not trials yet
+	groups map[string]int // members that run, by group
+	shared int            // running jobs that take no slot of their own
+
 	noMore    bool // the planner has nothing to add now
+	searching bool // it looks for more
 	drain     bool // start nothing more, then end
 	paused    bool
 	why       string
@@ -170,6 +182,7 @@ type loop struct {
 	diskAt    time.Time
 	lowDisk   bool
 	lowReason string
+	fast      int     // how many trials in a row were short
 	starved   bool    // what the next trial needs is not to be had now
 	said      string  // why, as it was last noted
 	peak      float64 // MiB: most resident memory of a trial so far
@@ -190,7 +203,8 @@ type ended struct {
 func Run(ctx context.Context, c Config) (Summary, error) {
 	l := &loop{Config: c, live: map[sweep.TrialID]*live{}, jobs: map[string]sweep.TrialID{},
 		dropped: map[sweep.PointID]*sweep.Note{}, names: map[*sweep.Ended]string{}, tails: map[*sweep.Ended]ended{},
-		began: c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
+		groups: map[string]int{},
+		began:  c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
 	if c.Spec.Duplicates == "reuse" {
 		l.outcomes = map[sweep.PointID]*sweep.Ended{}
 	}
@@ -241,11 +255,19 @@ func (l *loop) run(ctx context.Context) error {
 		if l.over() {
 			return nil
 		}
+		if len(l.jobs) == 0 && len(l.tails) > 0 { // nothing more will join the group
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		var poll <-chan time.Time
 		stopPoll := func() {}
 		switch {
 		case l.lowDisk:
 			poll, stopPoll = l.Clock.After(time.Second)
+		case l.searching: // look at messages, then go on
+			poll = now
 		case l.starved:
 			poll, stopPoll = l.Clock.After(starvedPoll)
 		}
@@ -307,11 +329,13 @@ func (l *loop) step(ctx context.Context, done <-chan struct{}, wall, poll <-chan
 			}
 		}
 		block = false
-		if len(l.jobs) < l.Slots && !l.drain && !l.paused {
+		if len(l.jobs)-l.shared < l.Slots && !l.drain && !l.paused {
 			return nil // a slot is free: fill it before anything else
 		}
 	}
 }
+
+var now = func() chan time.Time { c := make(chan time.Time); close(c); return c }()
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
@@ -380,7 +404,7 @@ func (l *loop) takeAcks() error {
 // fill starts trials while there are free slots: queued ones first, then new
 // ones. The intents of all of them are one transaction.
 func (l *loop) fill(ctx context.Context) error {
-	free := l.Slots - len(l.jobs)
+	free := l.room()
 	if free <= 0 || l.drain || l.paused || !l.diskOK() {
 		return nil
 	}
@@ -403,16 +427,24 @@ func (l *loop) fill(ctx context.Context) error {
 		}
 		l.queue = l.queue[1:]
 	}
+	if l.Group != nil {
+		events, start, err := l.fillGroups(free, events, start)
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		return l.start(ctx, events, start)
+	}
 	if free > 0 && !l.noMore {
 		grants := l.takeAll(free, len(start))
 		if len(grants) == 0 {
 			return l.start(ctx, events, start)
 		}
-		got, err := l.Planner.Next(len(grants))
+		got, searching, err := l.Planner.Some(len(grants))
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		l.noMore = len(got) < len(grants)
+		l.searching = searching
+		l.noMore = len(got) < len(grants) && !searching
 		for i, e := range got {
 			v := l.propose(e)
 			events = append(events, e)
@@ -430,6 +462,27 @@ func (l *loop) fill(ctx context.Context) error {
 	}
 	return l.start(ctx, events, start)
 }
+
+// room is how many trials may be started now. Where trials are so short that
+// what lies between two of them counts, some are started ahead of their slot.
+// They come in batches: their intents are one commit.
+func (l *loop) room() int {
+	free := l.Slots - (len(l.jobs) - l.shared)
+	if l.Ahead == 0 || l.fast < fastTrials || l.Devices != nil || l.outcomes != nil || l.Planner.Looks() {
+		return free
+	}
+	if free += l.Ahead; free < l.Ahead/2 {
+		return 0
+	}
+	return free
+}
+
+// A trial is short under shortTrial; after fastTrials short ones in a row, the
+// next are expected to be.
+const (
+	shortTrial = 50 * time.Millisecond
+	fastTrials = 16
+)
 
 func (l *loop) propose(e *sweep.Proposed) *live {
 	t, err := sweep.Trial{}.Apply(e)
@@ -457,12 +510,15 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		}
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
-			Dir: job.TrialDir, Slot: -1}
+			Dir: job.TrialDir, Slot: -1, Resumed: job.Resumed, Group: v.group}
+		job.Waits = l.Ahead > 0 && len(l.jobs)+len(jobs) >= l.Slots
+		job.Group, job.Members = v.group, v.mates
 		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
 			return err
 		}
 		v.name = job.Name
+		l.join(v)
 		events = append(events, e)
 		jobs = append(jobs, job)
 	}

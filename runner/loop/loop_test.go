@@ -49,6 +49,43 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
+// Short trials are started ahead of their slot, in batches, and a kill does no
+// more harm then.
+func TestShortTrialsStartAhead(t *testing.T) {
+	spec := gridSpec(t, 40, 0)
+	ahead := func(c *Config) { c.Ahead = 8 }
+	calm := newWorld()
+	if _, err := calm.live(t, spec, 2, ahead); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(calm.outcome(t), "finished"); n != 40 {
+		t.Fatalf("got %d finished trials, want 40", n)
+	}
+	if calm.widest != 10 {
+		t.Errorf("got up to %d trials started and not ended, want 2 slots and 8 ahead", calm.widest)
+	}
+	want := calm.outcome(t)
+	for k := 1; k < 2*calm.effects; k += 3 {
+		w := newWorld()
+		w.killAt = k
+		if _, err := w.live(t, spec, 2, ahead); !errors.Is(err, errKilled) {
+			t.Fatalf("kill %d: got error %v, want a kill", k, err)
+		}
+		w.killAt = -1
+		if _, err := w.live(t, spec, 2, ahead); err != nil {
+			t.Fatalf("kill %d: resume: %v", k, err)
+		}
+		if got := w.outcome(t); got != want {
+			t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
+		}
+		for id, n := range w.executed {
+			if n != 1 {
+				t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
+			}
+		}
+	}
+}
+
 // The points and their order do not depend on how many run at a time.
 func TestSameAtAnyWidth(t *testing.T) {
 	spec := gridSpec(t, 9, 2)

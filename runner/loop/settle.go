@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -57,6 +58,9 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	}
 	delete(l.jobs, u.Name)
 	e := l.judge(v, *u.Exit, u.Tail)
+	if l.fast++; e.State != sweep.Finished || time.Duration(e.Exit.EndedAt-e.Exit.StartedAt)*time.Microsecond > shortTrial {
+		l.fast = 0
+	}
 	l.settle(v, e, post, u.Tail, true)
 	return l.limits(ctx, e, u.Tail)
 }
@@ -218,6 +222,8 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 		panic("loop: " + err.Error())
 	}
 	v.trial = t
+	l.hours += v.hours(e.Exit)
+	l.leave(v)
 	if l.Judge != nil {
 		l.tick++
 		e.Tick = l.tick
@@ -226,7 +232,6 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 		}
 	}
 	seconds := float64(e.Exit.EndedAt-e.Exit.StartedAt) / 1e6
-	l.hours += seconds / 3600
 	l.spent(v, e)
 	if t.State == sweep.Queued {
 		l.queue = append(l.queue, t.ID)
@@ -421,11 +426,13 @@ func (l *loop) foldOne(event sweep.Event) error {
 	}
 	v.trial = t
 	if e, ok := event.(*sweep.Started); ok {
-		v.name, v.share = JobName(e.Trial, e.Attempt), e.Share
+		v.name, v.share, v.group = JobName(e.Trial, e.Attempt), e.Share, e.Group
+		l.join(v)
 	}
 	if e, ok := event.(*sweep.Ended); ok {
 		v.oom, l.peak = v.oom || e.Class == sweep.ClassOOM, max(l.peak, e.Exit.MaxRSSMB)
-		l.hours += float64(e.Exit.EndedAt-e.Exit.StartedAt) / 3.6e9
+		l.hours += v.hours(e.Exit)
+		l.leave(v)
 		if e.State.Settled() {
 			l.count(e.State, 1)
 			l.Planner.Settle(t, values(e))

@@ -138,6 +138,10 @@ func (s *Set) Restore(m Marks) {
 	}
 }
 
+// None reports whether there are no files so far, and none but event files in
+// the trial's directory can come.
+func (s *Set) None() bool { return len(s.files) == 0 && len(s.named) == 0 }
+
 // Marks is where a later process goes on.
 func (s *Set) Marks() Marks {
 	if len(s.files) == 0 {
