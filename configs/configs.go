@@ -24,6 +24,11 @@ import (
 
 // Examples holds the shipped sweep files below examples/.
 //
+// YourScript is the page on how scripts get their values and report, in Markdown.
+//
+//go:embed your-script.md
+var YourScript string
+
 //go:embed examples/*.yaml
 var Examples embed.FS
 

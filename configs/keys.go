@@ -1,6 +1,10 @@
 package configs
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/trawl-sweep/trawl/runner/metric"
+)
 
 // A part says what a change of a key means for a sweep that is under way.
 type part uint8
@@ -78,12 +82,17 @@ var slurmKeys = []key{
 	{name: "pools", shape: listOf, item: &key{shape: open, item: &key{shape: anything}}, doc: "several kinds of workers"},
 }
 
+const hookDoc = "commands run at events, where trawl run was started, with $TRAWL_EVENT $TRAWL_SWEEP $TRAWL_DB $TRAWL_STATE $TRAWL_REASON; " +
+	"of a trial $TRAWL_TRIAL $TRAWL_ATTEMPT $TRAWL_TRIAL_DIR $TRAWL_CHECKPOINT_DIR $TRAWL_PARAMS $TRAWL_VALUES (JSON) $TRAWL_CLASS $TRAWL_METRIC $TRAWL_OBJECTIVE; " +
+	"at the end $TRAWL_TRIALS $TRAWL_FINISHED $TRAWL_FAILED $TRAWL_METRIC $TRAWL_OBJECTIVE. No trial waits for them; output goes to hooks.log beside the trials; " +
+	"a failure is noted in the journal and hurts nothing; after 10 minutes they are ended"
+
 // hookKeys are the events that commands can be run at: a text goes to sh -c, a
 // list is an argument vector.
 var hookKeys = []key{
-	{name: "new_best", shape: text | listOf, item: word, doc: "a trial finished with the best objective so far"},
-	{name: "trial_failed", shape: text | listOf, item: word, doc: "a trial failed for good"},
-	{name: "done", shape: text | listOf, item: word, doc: "the sweep has ended"},
+	{name: "new_best", shape: text | listOf, item: word, doc: "a trial finished with the best objective so far (of several: the first)"},
+	{name: "trial_failed", shape: text | listOf, item: word, doc: "a trial failed, and its retries are used up"},
+	{name: "done", shape: text | listOf, item: word, doc: "the sweep has ended by itself: not at a stop"},
 }
 
 var methods = []string{"grid", "random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "auto", "points", "bayes"}
@@ -154,8 +163,12 @@ var table = []key{
 	{name: "link", shape: text | listOf, part: how, item: word, doc: "with workdir: trial: what to link beside the program"},
 	{name: "report", shape: mapOf, part: how, doc: "where metrics are read besides JSON lines", keys: []key{
 		{name: "pattern", shape: text | listOf, item: word, doc: "the same as patterns"},
-		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or key=value, pytorch-lightning, sklearn, xgboost"},
+		{name: "patterns", shape: text | listOf, item: word, doc: "regular expressions with named groups, or names: " + strings.Join(metric.Names(), ", ")},
 		{name: "tensorboard", shape: text, doc: "directory of a trial's TensorBoard event files, besides its own; with ${trial} in it, or workdir: trial"},
+		{name: "csv", shape: text | listOf, item: word, doc: "CSV files with a header, or patterns such as *.csv; with ${trial} in them, or workdir: trial"},
+		{name: "json", shape: text | listOf, item: word, doc: "JSON files of results, or patterns; with ${trial} in them, or workdir: trial"},
+		{name: "trainer_state", shape: text | listOf, item: word, doc: "output_dir of Hugging Face's Trainer; with ${trial} in it, or workdir: trial"},
+		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure, but for 126 and 127"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},
@@ -166,7 +179,7 @@ var table = []key{
 	{name: "slurm", shape: mapOf, part: how, keys: slurmKeys, unbuilt: always, doc: "short for executor: {slurm: …}"},
 	{name: "wandb", shape: text | boolean, part: how, words: []string{"auto", "shim", "off"}, implied: `"auto"`,
 		doc: "what `import wandb` means in a trial"},
-	{name: "hooks", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "commands run at events of the sweep"},
+	{name: "hooks", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: hookDoc},
 	{name: "on", shape: mapOf, part: how, keys: hookKeys, lenient: true, doc: "short for hooks"},
 	{name: "log_limit", shape: size, part: how, above: bound(0), doc: "output kept per trial; default 64MiB"},
 	{name: "min_free", shape: size, part: how, least: bound(0), doc: "free disk below which nothing new starts; default 1GiB"},

@@ -120,14 +120,19 @@ func hydra(v sweep.Value) string {
 		return hydraText(v.Text())
 	case sweep.JSON:
 		var b strings.Builder
-		walkJSON(v.Any(), func(s string) { b.WriteString(s) }, func(x sweep.Value) { b.WriteString(hydra(x)) }, hydraText, ":", ",")
+		walkJSON(v.Any(), func(s string) { b.WriteString(s) }, func(x sweep.Value) { b.WriteString(hydra(x)) }, hydraKey.Replace, ":", ",")
 		return b.String()
 	}
 	return v.Python()
 }
 
-// hydraPlain are texts that Hydra reads as texts without quotes.
-var hydraPlain = regexp.MustCompile(`^[A-Za-z_/.*@?|%+-][A-Za-z0-9_/.*@?|%+-]*$`)
+// hydraKey writes a key of a map: Hydra takes no quotes there, but escapes. What
+// they do not reach, a quote or a letter beyond ASCII, it cannot have in a key.
+var hydraKey = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`,
+	":", `\:`, "=", `\=`, ",", `\,`, " ", `\ `, "\t", "\\\t")
+
+// hydraPlain are texts that every version of Hydra reads as texts without quotes.
+var hydraPlain = regexp.MustCompile(`^[A-Za-z_/.*%+-][A-Za-z0-9_/.*%+-]*$`)
 
 // hydraWords read as something else without quotes; numbers do, too.
 var hydraWords = regexp.MustCompile(`(?i)^(true|false|null|[+-]?(nan|inf|[0-9.][0-9._]*(e[+-]?[0-9_]+)?))$`)

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -73,18 +74,39 @@ func Render(spec *sweep.Spec, v Vars) ([]string, error) {
 	return argv, nil
 }
 
-// RenderTensorBoard returns the directory of an attempt that report.tensorboard
-// names, with its macros filled in; "" if there is none.
-func RenderTensorBoard(spec *sweep.Spec, v Vars) (string, error) {
-	if spec.TensorBoard == "" {
-		return "", nil
+// RenderFiles returns the files of an attempt that report.tensorboard, csv, json
+// and trainer_state name, with their macros filled in and below workdir if they
+// are not absolute. One with an inactive ${param:X} is left out.
+func RenderFiles(spec *sweep.Spec, v Vars, workdir string) ([]sweep.ReportFile, error) {
+	var out []sweep.ReportFile
+	for _, f := range spec.Files {
+		vars, base := v, workdir
+		if globs(f.Kind) {
+			vars.TrialDir, vars.CheckpointDir, base = literal(v.TrialDir), literal(v.CheckpointDir), literal(workdir)
+		}
+		r := &renderer{spec: spec, vars: vars}
+		words, err := r.words([]string{f.Path})
+		if err != nil {
+			return nil, fmt.Errorf("report.%s: %w", f.Kind, err)
+		}
+		path := strings.Join(words, "")
+		if path == "" {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(base, path)
+		}
+		out = append(out, sweep.ReportFile{Kind: f.Kind, Path: path})
 	}
-	r := &renderer{spec: spec, vars: v}
-	words, err := r.words([]string{spec.TensorBoard})
-	if err != nil {
-		return "", fmt.Errorf("report.tensorboard: %w", err)
-	}
-	return strings.Join(words, ""), nil
+	return out, nil
+}
+
+// globs reports whether the path of a kind is a pattern of filepath.Match.
+func globs(k sweep.FileKind) bool { return k == sweep.CSVFile || k == sweep.JSONFile }
+
+// literal is the pattern that matches a path alone.
+func literal(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // ProgramPath is ${program}: with workdir: trial, made absolute from base.
@@ -109,6 +131,31 @@ type renderer struct {
 	spec *sweep.Spec
 	vars Vars
 	args []arg
+}
+
+// ParamsJSON is the object that $TRAWL_PARAMS names: the values of a trial by
+// name, nested parameters nested whatever flag they have. An infinite value is
+// 1e999, which JSON allows and programs read as infinite.
+func ParamsJSON(spec *sweep.Spec, values map[string]sweep.Value) ([]byte, error) {
+	r := &renderer{spec: spec, vars: Vars{Values: values}}
+	out := map[string]any{}
+	for i := range spec.Space.Params {
+		p := &spec.Space.Params[i]
+		v, ok := r.value(p.Name)
+		switch {
+		case !ok:
+		case len(p.Path) == 0:
+			out[p.Name] = exactAny(v)
+		default:
+			put(out, p.Path, exactAny(v))
+		}
+	}
+	if name := spec.Repeats.Parameter; name != "" {
+		if v, ok := values[name]; ok && !v.IsAbsent() {
+			out[name] = exactAny(v)
+		}
+	}
+	return json.Marshal(out)
 }
 
 // An arg is one argument of the trial: a parameter, or a map of nested ones.

@@ -246,6 +246,31 @@ func TestTemplateProblems(t *testing.T) {
 	}
 }
 
+func TestParamsJSON(t *testing.T) {
+	f := parse(t, `
+method: grid
+program: t
+repeats: {count: 2, parameter: seed}
+parameters:
+  lr: 1e-05
+  one: {value: 1.0}
+  clip: .inf
+  word: {value: Infinity}
+  rho: {values: [0.9], when: 'lr == 0'}
+  net: {parameters: {width: {value: 8}, drop: {value: 1.0, flag: --drop}, act: {parameters: {low: {value: -.inf}, name: {value: "a<b"}}}}}
+  sizes: {value: [1, 2.0, .inf, null]}
+`)
+	v := vars(t, f.Spec)
+	if err := json.Unmarshal([]byte(`{"clip": "Infinity", "net.act.low": "-Infinity", "seed": 2}`), &v.Values); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParamsJSON(f.Spec, v.Values)
+	want := `{"clip":1e999,"lr":1e-05,"net":{"act":{"low":-1e999,"name":"a\u003cb"},"drop":1.0,"width":8},"one":1.0,"seed":2,"sizes":[1,2.0,1e999,null],"word":"Infinity"}`
+	if err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+}
+
 // TestInfinityFromJSON: trials carry their values as JSON.
 func TestInfinityFromJSON(t *testing.T) {
 	f := parse(t, "method: grid\nprogram: t\nparameters: {clip: [1, .inf], word: [Infinity]}\ncommand: ['${args}']")

@@ -1,15 +1,10 @@
 package configs
 
 import (
-	"fmt"
 	"math"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/trawl-sweep/trawl/runner/metric"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -171,69 +166,5 @@ func (l *loader) readHooks() {
 			l.spec.Hooks = map[string][]string{}
 		}
 		l.spec.Hooks[k.name] = argv
-	}
-}
-
-func (l *loader) readReport() {
-	n := l.get("report")
-	if n == nil {
-		return
-	}
-	l.spec.TensorBoard = textOf(n, "tensorboard")
-	l.checkTensorBoard(given(n, "tensorboard"))
-	for _, key := range []string{"pattern", "patterns"} {
-		l.spec.Patterns = append(l.spec.Patterns, textsOf(n, key)...)
-		p := given(n, key)
-		switch {
-		case p == nil:
-		case p.form == scalar:
-			l.checkPattern(p, "report."+key)
-		default:
-			for i, c := range p.items {
-				l.checkPattern(c, fmt.Sprintf("report.%s[%d]", key, i))
-			}
-		}
-	}
-}
-
-// checkPattern wants the name of a ready-made pattern, or a regular expression
-// that names a metric.
-func (l *loader) checkPattern(c *node, path string) {
-	if c.form != scalar || slices.Contains(metric.Names(), c.value.Text()) {
-		return
-	}
-	re, err := regexp.Compile(c.value.Text())
-	if err != nil {
-		l.errorf(c.place, "a regular expression", "%s: %s", path, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-		return
-	}
-	if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
-		l.errorf(c.place, "a group like (?P<val_loss>\\S+), or one of "+strings.Join(metric.Names(), ", "), "%s: no group names a metric", path)
-	}
-}
-
-// checkTensorBoard refuses a directory that all trials would share: whose event
-// files lie there could not be told.
-func (l *loader) checkTensorBoard(n *node) {
-	if n == nil || n.form != scalar || n.isNull() {
-		return
-	}
-	const path = "report.tensorboard"
-	before := len(l.errs)
-	l.checkTemplate(n, path, true)
-	if len(l.errs) > before {
-		return
-	}
-	own := l.spec.Workdir == "trial" && !filepath.IsAbs(n.value.Text())
-	pieces, _ := parseTemplate(n.value.Text()) // checked above
-	for _, p := range pieces {
-		if slices.Contains(many, p.macro) {
-			l.errorf(n.place, "a directory", "%s: ${%s} gives several words", path, p.macro)
-			return
-		}
-		own = own || p.macro == "trial" || p.macro == "trial_dir" || p.macro == "checkpoint_dir"
-	}
-	if !own {
-		l.errorf(n.place, "${trial} or ${trial_dir} in it, or workdir: trial", "%s: all trials would write to %s", path, n.describe())
 	}
 }

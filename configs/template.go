@@ -20,6 +20,9 @@ var many = []string{"args", "args_no_hyphens", "args_no_equals", "args_no_boolea
 var single = []string{"env", "interpreter", "program", "args_json", "args_json_file", "trial", "trial_dir", "checkpoint_dir", "seed"}
 var named = []string{"envvar", "param"}
 
+// fillIn is what trawl init writes where only the user knows a value.
+const fillIn = "fill_in"
+
 // defaultCommand is W&B's.
 var defaultCommand = []string{"${env}", "${interpreter}", "${program}", "${args}"}
 
@@ -73,6 +76,8 @@ func parseTemplate(s string) ([]piece, *templateError) {
 
 func checkMacro(name, arg string, colon bool, at int) *templateError {
 	switch {
+	case name == fillIn:
+		return &templateError{at, fmt.Sprintf("${%s:%s}: nothing is filled in yet", fillIn, clip(arg)), "the value of " + orElse(clip(arg), "it") + " in its place"}
 	case slices.Contains(named, name):
 		if arg == "" {
 			return &templateError{at, "${" + name + "} without a name", "${" + name + ":NAME}"}

@@ -76,6 +76,32 @@ where c.sweep = ? and c.what = 'diff' and c.code = ? limit 1`, []driver.Value{s.
 	return doc, d.Text, wrap("read provenance", err)
 }
 
+// SpecOf is what the sweep file was when the trial last started: what its
+// command was made of. Of a trial that never ran it is the latest.
+func (r *Reader) SpecOf(ctx context.Context, which string, id sweep.TrialID) (*sweep.SpecSet, error) {
+	s, err := r.Sweep(ctx, which)
+	if err != nil {
+		return nil, err
+	}
+	var e *sweep.SpecSet
+	var bad error
+	// From the start back: the journal has no index, which each event would pay for.
+	found, err := r.one(ctx, `select j.data from t_journal j where j.sweep = ?1 and j.kind = 'spec' and j.seq <
+  coalesce((select t.start_seq from t_trials t where t.sweep = ?1 and t.id = ?2), 9223372036854775807) order by j.seq desc limit 1`,
+		[]driver.Value{s.ID, int64(id)}, func(row []driver.Value) {
+			var got sweep.Event
+			got, bad = decode("spec", asText(row[0]))
+			e, _ = got.(*sweep.SpecSet)
+		})
+	switch {
+	case err != nil || bad != nil:
+		return nil, wrap("read the spec of a trial", errors.Join(err, bad))
+	case !found:
+		return nil, fmt.Errorf("sweep %s: its sweep file is not in the journal", s.Name)
+	}
+	return e, nil
+}
+
 // HasDiff reports whether the sweep's journal has a diff of this SHA-256.
 func (s *Store) HasDiff(ctx context.Context, sha string) (found bool, err error) {
 	err = s.db.w.submit(ctx, &op{kind: opRaw, fn: func(c *conn) error {

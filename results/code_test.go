@@ -1,6 +1,7 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -39,4 +40,27 @@ func TestCodeOfTrials(t *testing.T) {
 	wantVerified(t, db, "one")
 	must(t, s.Close())
 	must(t, db.Remove(t.Context(), "one"))
+}
+
+// A trial was made of the sweep file that was told last before it started.
+func TestSpecOfTrials(t *testing.T) {
+	db, s := newStore(t, testSpec("one"))
+	spec := testSpec("one")
+	set := func(doc string) {
+		must(t, s.Revise(t.Context(), &sweep.SpecSet{Revision: 1, Doc: doc, Digest: spec.Digest, Dir: "/" + doc, Why: "how"}, spec))
+	}
+	if _, err := db.Reader().SpecOf(t.Context(), "none", 1); !errors.Is(err, ErrNoSweep) {
+		t.Errorf("of no sweep: got %v", err)
+	}
+	set("a")
+	must(t, s.Record(t.Context(), proposed(1), started(1, 1), finished(1, 1), proposed(2), started(2, 1)))
+	set("b")
+	must(t, s.Record(t.Context(), finished(2, 1), proposed(3), started(3, 1), proposed(4)))
+	set("c")
+	must(t, s.Record(t.Context(), &sweep.Requeued{Trial: 1}, started(1, 2)))
+	for id, want := range map[sweep.TrialID]string{1: "c", 2: "a", 3: "b", 4: "c"} {
+		if got, err := db.Reader().SpecOf(t.Context(), "one", id); err != nil || got.Doc != want || got.Dir != "/"+want {
+			t.Errorf("trial %d: got %+v, %v; want %s", id, got, err, want)
+		}
+	}
 }

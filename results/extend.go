@@ -5,7 +5,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/trawl-sweep/trawl/sweep"
 )
@@ -37,6 +40,30 @@ func outside(ctx context.Context, c source, sweepID, revision int64) (map[int64]
 		return nil, err
 	}
 	return pointSet(es[len(es)-1].Outside), nil
+}
+
+// Outside is the number of trials that have ended of points that the newest
+// revision of a sweep left outside its space: its total does not count them.
+// It is 0 for an unknown sweep.
+func (r *Reader) Outside(ctx context.Context, which string) (n int64, err error) {
+	s, err := r.Sweep(ctx, which)
+	if errors.Is(err, ErrNoSweep) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	ids, err := outside(ctx, r, s.ID, s.Revision)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	list, err := json.Marshal(slices.Collect(maps.Keys(ids)))
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.one(ctx, "select count(*) from t_trials where sweep = ? and active = 0 and point in (select value from json_each(?))",
+		[]driver.Value{s.ID, string(list)}, func(row []driver.Value) { n = asInt(row[0]) })
+	return n, err
 }
 
 func pointSet(ids []sweep.PointID) map[int64]bool {

@@ -71,6 +71,11 @@ func TestExtendShowsWhatOldTrialsHad(t *testing.T) {
 
 func TestExtendLeavesPointsOutside(t *testing.T) {
 	db, s, spec := extended(t, sweep.Minimize)
+	for which, want := range map[string]int64{"one": 1, "1": 1, "nosuch": 0} {
+		if got, err := db.Reader().Outside(t.Context(), which); err != nil || got != want {
+			t.Errorf("outside of %s: got %d, %v; want %d", which, got, err, want)
+		}
+	}
 	want := "1 1 false  {\"lr\":0.001,\"opt\":\"sgd\",\"units\":1,\"wd\":0.0}\n" +
 		"2 4 false  {\"lr\":0.004,\"opt\":\"sgd\",\"units\":4,\"wd\":0.5}\n" +
 		"3 3 false  {\"lr\":0.003,\"opt\":\"sgd\",\"units\":3,\"wd\":0.0}\n" +

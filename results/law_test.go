@@ -97,7 +97,11 @@ func (p *player) runs(t *testing.T, id sweep.TrialID, attempt int) {
 // those made anew from the journal, and every public view reads the same.
 func TestTablesFollowFromTheJournal(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each makes and closes a database
-		must(t, f.Value.Set("30"))
+		checks := "30"
+		if raced {
+			checks = "8"
+		}
+		must(t, f.Value.Set(checks))
 		defer f.Value.Set(f.DefValue)
 	}
 	n := 0

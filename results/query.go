@@ -58,6 +58,8 @@ type Rows struct {
 	rows driver.Rows
 	row  []driver.Value
 	err  error
+
+	shared bool // c is not of these rows alone
 }
 
 // Next goes to the next row; false at the end or after an error, which Err tells.
@@ -89,6 +91,9 @@ func (r *Rows) Err() error {
 	if errors.Is(r.err, io.EOF) {
 		return nil
 	}
+	if errors.Is(r.err, context.DeadlineExceeded) {
+		return errors.New("query: it ran too long and was ended; want a query that reads less, or sqlite3 on the file")
+	}
 	return wrap("query", r.err)
 }
 
@@ -97,7 +102,10 @@ func (r *Rows) Close() error {
 	if r.c == nil {
 		return nil
 	}
-	err := errors.Join(r.rows.Close(), r.stmt.Close(), r.c.close())
+	err := errors.Join(r.rows.Close(), r.stmt.Close())
+	if !r.shared {
+		err = errors.Join(err, r.c.close())
+	}
 	r.c = nil
 	return err
 }

@@ -101,7 +101,7 @@ func dialRead(ctx context.Context, path string, params ...string) (*conn, error)
 		return nil, err
 	}
 	err = c.each(ctx, "select count(*) from sqlite_master", nil, func([]driver.Value) error { return nil })
-	if code(err) != sqlite3.SQLITE_CANTOPEN {
+	if k := code(err); k != sqlite3.SQLITE_CANTOPEN && k != sqlite3.SQLITE_READONLY {
 		return c, nil // another error comes again, from the query
 	}
 	if _, statErr := os.Stat(path + "-wal"); statErr == nil {

@@ -309,10 +309,13 @@ func TestReadOnlyDirectory(t *testing.T) {
 	must(t, errors.Join(s.Close(), db.Close()))
 	must(t, os.Chmod(dir, 0o555))
 	defer os.Chmod(dir, 0o755)
-	r, err := OpenRead(t.Context(), path)
-	must(t, err)
-	defer r.Close()
-	if got := table(t, r, "select loss from one"); got != "1" {
-		t.Errorf("got %s", got)
+	for _, mode := range []os.FileMode{0o644, 0o444} {
+		must(t, os.Chmod(path, mode))
+		r, err := OpenRead(t.Context(), path)
+		must(t, err)
+		if got := table(t, r, "select loss from one"); got != "1" {
+			t.Errorf("a file of mode %o: got %s", mode, got)
+		}
+		must(t, r.Close())
 	}
 }

@@ -172,7 +172,7 @@ func (r *Reader) matching(ctx context.Context, name, where string) (string, erro
 	}
 	rows, err := r.Query(ctx, "select trial from "+quote(name+"/all")+" where (\n"+where+"\n)")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("where %q: %w; want an SQL condition on the columns of \"%s/all\", such as 'lr > 1'", where, err, name)
 	}
 	defer rows.Close()
 	ids := []int64{}
@@ -284,6 +284,67 @@ func (r *Reader) MetricSeries(ctx context.Context, which string, id sweep.TrialI
 		return nil
 	})
 	return out, wrap("read metric", err)
+}
+
+// EachSeries calls fn for every metric of every trial of a sweep, by trial and
+// in the order in which the metrics were first seen, with the reports that
+// count, by step. The slice is valid during the call.
+func (r *Reader) EachSeries(ctx context.Context, which string, fn func(trial sweep.TrialID, name string, reports []AttemptReport) error) error {
+	s, err := r.Sweep(ctx, which)
+	if err != nil {
+		return err
+	}
+	var trial sweep.TrialID
+	var col int64
+	var name string
+	var held []AttemptReport
+	give := func() error {
+		if len(held) == 0 {
+			return nil
+		}
+		return fn(trial, name, effectiveOf(held))
+	}
+	err = r.each(ctx, `select m.trial, m.name, c.name, m.step, m.attempt, m.value, m.kind, m.at from t_metrics m join t_columns c on c.id = m.name
+where m.sweep = ? order by m.trial, m.name, m.step, m.attempt`, []driver.Value{s.ID}, func(row []driver.Value) error {
+		if t, n := sweep.TrialID(asInt(row[0])), asInt(row[1]); t != trial || n != col {
+			if err := give(); err != nil {
+				return err
+			}
+			trial, col, name, held = t, n, asText(row[2]), held[:0]
+		}
+		held = append(held, AttemptReport{int(asInt(row[4])), sweep.Report{Name: name, Step: asInt(row[3]), Value: unkind(row[5], row[6]), At: asInt(row[7])}})
+		return nil
+	})
+	if err == nil {
+		err = give()
+	}
+	return wrap("read metrics", err)
+}
+
+// effectiveOf keeps, in place, the reports of one metric that count. They come
+// by step and attempt: a report counts unless a later attempt had reported at
+// its step or before.
+func effectiveOf(reports []AttemptReport) []AttemptReport {
+	first := map[int]int64{} // attempt → its first step
+	for _, r := range reports {
+		if _, ok := first[r.Attempt]; !ok {
+			first[r.Attempt] = r.Step
+		}
+	}
+	if len(first) < 2 {
+		return reports
+	}
+	kept := reports[:0]
+	for _, r := range reports {
+		counts := true
+		for attempt, step := range first {
+			counts = counts && (attempt <= r.Attempt || step > r.Step)
+		}
+		if counts {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 // An AttemptRow is one process run of a trial.

@@ -205,8 +205,11 @@ func (p *projector) replay(ctx context.Context) error {
 		err := p.c.each(ctx, "select seq, at, kind, data from t_journal where sweep = ? and seq > ? order by seq limit ?",
 			[]driver.Value{p.sweep, last, int64(replayed)}, func(r []driver.Value) error {
 				e, err := decode(asText(r[2]), asText(r[3]))
+				if err != nil {
+					return fmt.Errorf("event %d: %w", asInt(r[0]), err)
+				}
 				fs = append(fs, fact{sweep: p.sweep, seq: asInt(r[0]), at: asInt(r[1]), event: e})
-				return err
+				return nil
 			})
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -149,6 +150,27 @@ func TestHistoryViews(t *testing.T) {
 	} {
 		if got := table(t, db.Reader(), q); got != want {
 			t.Errorf("%s\n got %s\nwant %s", q, got, want)
+		}
+	}
+}
+
+// Programs that only want the columns of a view ask for no row of it, in words of
+// their own.
+func TestViewsWithoutARow(t *testing.T) {
+	db, s := newStore(t, testSpec("one"))
+	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
+	must(t, s.Record(t.Context(), proposed(2), started(2, 1), proposed(3)))
+	for _, view := range append(publicViews, "one", "one/all", "one/points") {
+		for _, where := range []string{"0", "1 = 0", "(0 = 1)", "false", "1 limit 0", "null", "1 and 0"} {
+			rows, err := db.Reader().Query(t.Context(), fmt.Sprintf("select * from %q where %s", view, where))
+			if err != nil {
+				t.Errorf("%s where %s: %v", view, where, err)
+				continue
+			}
+			if rows.Next() || rows.Err() != nil || len(rows.Columns) < 5 {
+				t.Errorf("%s where %s: a row, %v, or too few columns: %v", view, where, rows.Err(), rows.Columns)
+			}
+			rows.Close()
 		}
 	}
 }

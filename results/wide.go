@@ -386,6 +386,8 @@ func createSweepViews(ctx context.Context, c *conn, id int64) error {
 	return c.text(fill.Replace(sweepViews))
 }
 
+// The limit keeps SQLite from pushing the condition of a query into the choice of
+// those that are active: one that is never true would take the index from it.
 const sweepViews = `drop view if exists {name};
 drop view if exists {all};
 drop view if exists {points};
@@ -403,7 +405,7 @@ from (select w.trial, t.state, t.objective, t.class, t.reason, t.point{cols}
   from {wide} w join t_trials t on t.sweep = {id} and t.id = w.trial
   union all
   select t.id, t.state, t.objective, t.class, t.reason, t.point{active}
-  from t_trials t indexed by t_trials_active where t.sweep = {id} and t.active = 1) a
+  from (select * from t_trials indexed by t_trials_active where sweep = {id} and active = 1 limit -1) t) a
 left join (select id, row_number() over (order by score, id) as rank from t_points where sweep = {id} and score is not null) r on r.id = a.point;
 create view {points} as
 select p.rank as rank, p.n as n, p.planned as planned, p.mean as mean, p.std as std, p.low as low, p.high as high, p.tie as tie{params}

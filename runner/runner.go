@@ -24,13 +24,15 @@ type Job struct {
 	Token   string // random; a record without it is of another attempt and never taken
 	Boot    string // boot id under which it was started (Recover); "" = this one
 
-	Argv     []string // argv[0] is looked up on PATH of Env; empty for in-process backends
-	Dir      string   // working directory, absolute
-	Env      []string // the complete environment, "K=V"
-	TrialDir string   // absolute; the backend creates it, with checkpoint/ inside
-	Link     []string // absolute paths to link into TrialDir before the start (workdir: trial)
-	Events   string   // absolute folder of the attempt's TensorBoard event files, besides TrialDir; "" if none
-	Params   []byte   // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
+	Argv      []string           // argv[0] is looked up on PATH of Env; empty for in-process backends
+	Dir       string             // working directory, absolute
+	Env       []string           // the complete environment, "K=V"
+	TrialDir  string             // absolute; the backend creates it, with checkpoint/ inside
+	Link      []string           // absolute paths to link into TrialDir before the start (workdir: trial)
+	Files     []sweep.ReportFile // where the attempt leaves metrics, besides event files in TrialDir; absolute paths
+	Resumed   bool               // the attempt goes on from a checkpoint; journalled with its start
+	ExitValue string             // the metric that the exit status is (sweep.Exit.Value); "": none
+	Params    []byte             // JSON object, written to TrialDir/params.json ($TRAWL_PARAMS)
 
 	Values map[string]sweep.Value // for in-process backends: all values, by flat name
 	Seed   int64
@@ -42,12 +44,13 @@ type Job struct {
 	Members int
 
 	Timeout      time.Duration // 0: none; of this attempt
-	StallTimeout time.Duration // 0: none; silence on the output, the metrics file and TrialDir's event files
+	StallTimeout time.Duration // 0: none; silence on the output, the metrics file, Files and TrialDir's event files
 	Signal       int           // to ask it to stop; 0 = SIGTERM
 	Grace        time.Duration // from Signal to SIGKILL
 	LogLimit     int64         // bytes of output kept; 0 = 64 MiB
 	Memory       int64         // bytes of resident memory of its whole tree; 0: no limit
 	Grant        *Grant        // the backend's from Start on: it releases it after the end
+	Waits        bool          // there may be no slot yet: it starts when one frees (Config.Ahead of runner/loop)
 
 	// Mark is where the output had been read to, as the last Update said and
 	// the journal stored; "" from the start. For Recover.

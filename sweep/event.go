@@ -67,6 +67,7 @@ type Started struct {
 	Dir     string  `json:"dir"` // of the trial
 	Argv    string  `json:"argv,omitempty"`
 	Slot    int     `json:"slot"`
+	Resumed bool    `json:"resumed,omitempty"` // there was a checkpoint: the command had its resume_args
 
 	GPUs  []string `json:"gpus,omitempty"`  // UUIDs of those that it got
 	Share float64  `json:"share,omitempty"` // of all of them together: half of one is 0.5

@@ -430,8 +430,9 @@ func (s *Space) Adopt(p Point) (q Point, inside bool) {
 	return q, inside
 }
 
-// Nested returns the values of p as Value.Any gives them, inactive ones left
-// out; a parameter with a Path stands inside the maps that it names.
+// Nested returns the Values of p, inactive ones left out; a parameter with a
+// Path stands inside the maps that it names. As JSON each prints as it does
+// alone: 1.0 stays a float, and what is not finite is a text.
 func (s *Space) Nested(p Point) map[string]any {
 	out := map[string]any{}
 	for i, v := range p {
@@ -451,7 +452,7 @@ func (s *Space) Nested(p Point) map[string]any {
 			}
 			at = inner
 		}
-		at[path[len(path)-1]] = v.Any()
+		at[path[len(path)-1]] = v
 	}
 	return out
 }

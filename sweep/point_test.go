@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -255,11 +256,23 @@ func TestNested(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"a.warmup": 0.1, "depth": int64(2), "width": int64(64), "lr": 1e-4, "steps": int64(1000),
-		"opt": map[string]any{"name": "sgd"},
+		"a.warmup": FloatValue(0.1), "depth": IntValue(2), "width": IntValue(64), "lr": FloatValue(1e-4), "steps": IntValue(1000),
+		"opt": map[string]any{"name": StringValue("sgd")},
 	}
 	if got := s.Nested(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	for i := range p {
+		if s.Params[i].Path != nil {
+			p[i] = FloatValue(2)
+		}
+		if s.Params[i].Name == "lr" {
+			p[i] = FloatValue(math.Inf(1))
+		}
+	}
+	b, err := json.Marshal(s.Nested(p))
+	if err != nil || !strings.Contains(string(b), `"opt":{"name":2.0,`) || !strings.Contains(string(b), `"lr":"Infinity"`) {
+		t.Errorf("as JSON: got %s, %v", b, err)
 	}
 }
 

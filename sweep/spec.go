@@ -46,16 +46,33 @@ type Spec struct {
 	Workdir      string   // "": where run was started; "trial": each in its own
 	Link         []string // linked into the trial's directory with workdir: trial
 
-	Patterns    []string            // report.patterns
-	TensorBoard string              // report.tensorboard
-	Keep        int                 // keep.checkpoints; 0: all
-	LogLimit    int64               // bytes of output kept per trial
-	MinFree     int64               // bytes of disk below which nothing new starts
-	WandB       string              // wandb: auto, shim, off
-	Hooks       map[string][]string // event (new_best, trial_failed, done) → argv
-	Executor    string              // local, slurm
-	Unbuilt     []string            // keys of the file whose part this version does not run, with their place
+	Patterns  []string            // report.patterns
+	Files     []ReportFile        // report.tensorboard, csv, json and trainer_state; paths are templates
+	ExitValue string              // report.exit_value: the metric that the exit status is; "": none
+	Keep      int                 // keep.checkpoints; 0: all
+	LogLimit  int64               // bytes of output kept per trial
+	MinFree   int64               // bytes of disk below which nothing new starts
+	WandB     string              // wandb: auto, shim, off
+	Hooks     map[string][]string // event (new_best, trial_failed, done) → argv
+	Executor  string              // local, slurm
+	Unbuilt   []string            // keys of the file whose part this version does not run, with their place
 }
+
+// A ReportFile says where a trial leaves metrics in files.
+type ReportFile struct {
+	Kind FileKind
+	Path string
+}
+
+// A FileKind is a format of files with metrics.
+type FileKind string
+
+const (
+	TensorBoard  FileKind = "tensorboard"   // the folder of event files
+	CSVFile      FileKind = "csv"           // a file, or a pattern of filepath.Match
+	JSONFile     FileKind = "json"          // the same
+	TrainerState FileKind = "trainer_state" // the output_dir of Hugging Face's Trainer, or a trainer_state.json
+)
 
 // An EnvVar is one variable of `env:`.
 type EnvVar struct{ Name, Value string }

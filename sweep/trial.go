@@ -15,6 +15,8 @@ type PointID int64
 //	  ↑ │                  │  ↑ ↓ Ended{Requeue}, a crash, an interruption
 //	  │ └──── Ended{killed}┘  │
 //	  └───────────────────────┘
+//
+// An outcome that is known without a run ends a queued trial at attempt 0.
 type State string
 
 // The states. Paused is a trial that keeps its place and its checkpoint while a
@@ -81,6 +83,15 @@ type Exit struct {
 	MaxRSSMB   float64 // peak resident memory, MiB: of the largest process, and of the tree where a limit had it watched
 	GPUSeconds float64 `json:",omitempty"` // GPUs (or the share of one) × seconds of the attempt
 	GPUMemMB   float64 `json:",omitempty"` // peak of GPU memory seen in use, MiB; 0: not known
+}
+
+// Value is the exit status as a number that the program chose, for
+// `report.exit_value`. There is none where something else ended it or it never
+// ran: a signal, a limit, a stop, and the statuses 126 and 127 with which a
+// shell says that it could not run a command.
+func (x Exit) Value() (v float64, ok bool) {
+	ok = x.Code >= 0 && x.Code != 126 && x.Code != 127 && x.Signal == 0 && x.Cause == StopNone && x.Class == ""
+	return float64(x.Code), ok
 }
 
 // A Trial is one execution of a point to its end. It holds what decisions need;
@@ -151,8 +162,9 @@ func (t Trial) Apply(e Event) (Trial, error) {
 
 func (t Trial) end(e *Ended, no func(string) (Trial, error)) (Trial, error) {
 	switch {
-	case t.State == Queued && (e.State == Killed || e.State == Finished && e.Attempt == 0):
-		// killed before it ran, or settled by an earlier outcome (duplicates: reuse)
+	case t.State == Queued && (e.State == Killed || e.Attempt == 0 && e.State.Settled()):
+		// killed before it ran, or settled by an outcome that is known: an earlier
+		// one of the point (duplicates: reuse), or one that was imported
 	case t.State != Running:
 		return no("want running")
 	case e.Attempt != t.Attempt:

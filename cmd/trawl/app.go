@@ -92,15 +92,50 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 		return a.status(errors.New("no trawl for Windows: use Linux, macOS or WSL"))
 	}
 	root := newRootCmd(a)
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-v") {
+		args = []string{"version"} // as other programs have it
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if word, ok := unbuiltCommand(err); ok {
+		err = usagef("%s: this version does not have it yet; %s", word, laterCommands[word])
+	}
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
 		err = usagef("%s", strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n\n", "\n")))
 	}
 	return a.status(err)
+}
+
+// laterCommands are those that the next versions bring, and what does the most
+// of it today.
+var laterCommands = map[string]string{
+	"confirm":    "more repeats: in the file and trawl run --extend run every point on more seeds",
+	"diff":       "trawl show A and trawl show B print both",
+	"doctor":     "trawl plan says what it finds on this machine",
+	"importance": "trawl rank --over PARAMETER compares the values of one",
+	"man":        "trawl COMMAND --help prints the same",
+	"plot":       "trawl export --format csv feeds any plotting program",
+	"report":     "trawl rank --format md or latex prints a table",
+	"serve":      "trawl status shows what runs",
+	"watch":      "trawl status shows what runs",
+	"worker":     "trawl ask-tell hands out trials to programs of yours",
+	"zoom":       "edit the file and go on with trawl run --extend",
+}
+
+// unbuiltCommand is the name of a command of laterCommands in cobra's error.
+func unbuiltCommand(err error) (word string, ok bool) {
+	if err == nil {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(err.Error(), `unknown command "`)
+	if !ok {
+		return "", false
+	}
+	word, _, _ = strings.Cut(rest, `"`)
+	return word, laterCommands[word] != ""
 }
 
 func newRootCmd(a *app) *cobra.Command {
@@ -135,6 +170,7 @@ nothing when it is killed: trawl resume goes on.`,
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(newYourScriptTopic())
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	return root

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,9 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/results"
-	"github.com/trawl-sweep/trawl/results/export"
-	"github.com/trawl-sweep/trawl/runner/inproc"
-	"github.com/trawl-sweep/trawl/sweep"
+	"github.com/trawl-sweep/trawl/runner/loop"
 )
 
 // queryLimit bounds how long a query may run.
@@ -75,70 +71,12 @@ func (a *app) query(ctx context.Context, sql string) error {
 	return a.printTable(t)
 }
 
-func newExportCmd(a *app) *cobra.Command {
-	var format, out string
-	var f filterFlags
-	cmd := &cobra.Command{
-		Use:   "export [SWEEP]",
-		Short: "Write the trials of a sweep as CSV or JSON lines, or the whole database as one file",
-		Long: `Export writes every trial of SWEEP (default: the latest) with its values and
-metrics. --format sqlite writes the whole database as one consistent file.
-
-Exit status: 0 · 1 error · 2 usage.`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := f.filter(); err != nil {
-				return err
-			}
-			if f.limit != 0 {
-				return usagef("--limit: export writes all trials that --state, --class and --where choose")
-			}
-			return a.export(cmd.Context(), arg(args, 0), format, out, f)
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", "csv", "`format`: csv, jsonl or sqlite")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this `file` (default: standard output; needed for sqlite)")
-	f.add(cmd)
-	return cmd
-}
-
-func (a *app) export(ctx context.Context, name, format, out string, q filterFlags) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if format == "sqlite" {
-		if out == "" {
-			return usagef("--format sqlite: want -o FILE")
-		}
-		return export.SQLite(ctx, r, out)
-	}
-	write := map[string]func(io.Writer, []string, export.Rows) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
-	if write == nil {
-		return usagef("--format %s: want csv, jsonl or sqlite", format)
-	}
-	columns, rows, end, err := export.Trials(ctx, r, name, q.SQL())
-	if err != nil {
-		return err
-	}
-	defer end()
-	if out == "" {
-		return write(a.stdout, columns, rows)
-	}
-	file, err := os.Create(out)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file, columns, rows), file.Close())
-}
-
 func newRmCmd(a *app) *cobra.Command {
 	var keep, yes bool
 	cmd := &cobra.Command{
 		Use: "rm SWEEP", Short: "Remove a sweep: its rows and the directories of its trials",
 		Long: `Rm removes SWEEP for good: its rows, its views and the directories of its trials.
-It asks before, unless -y is given.
+Trials that outlived their trawl are killed. It asks before, unless -y is given.
 
 Exit status: 0 · 1 error, or no such sweep · 2 usage, or not confirmed · 75 a trawl
 runs the sweep.`,
@@ -151,12 +89,7 @@ runs the sweep.`,
 }
 
 func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
-	db, err := a.open(ctx, false)
-	if err != nil {
-		return a.noDatabase(err)
-	}
-	defer db.Close()
-	row, err := db.Reader().Sweep(ctx, name)
+	row, err := a.sweepRow(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -171,6 +104,16 @@ func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
 			return usagef("not removed; -y does not ask")
 		}
 	}
+	if row.Running > 0 { // they may have outlived their trawl: nothing may run on without a trace
+		if err := a.endOrphans(ctx, row, loop.Control{Verb: loop.KillAll, Why: "removed"}); err != nil {
+			return err
+		}
+	}
+	db, err := a.open(ctx, false)
+	if err != nil {
+		return a.noDatabase(err)
+	}
+	defer db.Close()
 	if err := db.Remove(ctx, row.Name); err != nil {
 		return err
 	}
@@ -248,63 +191,13 @@ func (a *app) verify(ctx context.Context, name string) error {
 	return nil
 }
 
-func newRerunCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "rerun TRIAL",
-		Short: "Run the exact command of a trial again, in the foreground, unrecorded",
-		Long: `Rerun runs the command of TRIAL (N, best, last, SWEEP/N) with its values and its
-seed in a temporary trial directory. Nothing is recorded.
-
-Exit status: that of the trial; 2 usage.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.rerun(cmd.Context(), args[0]) },
-	}
-}
-
-func (a *app) rerun(ctx context.Context, which string) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	row, t, err := a.trialOf(ctx, r, which)
-	if err != nil {
-		return err
-	}
-	spec, err := specOf(row)
-	if err != nil {
-		return err
-	}
-	pt, err := spec.Space.ParseJSON(t.Params)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp("", "trawl-rerun-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: tmp}, base: baseEnv(spec, 1), interpreter: interpreter()}
-	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: 1}, string(t.Params))
-	if err != nil {
-		return err
-	}
-	if spec.Trainer != nil {
-		if _, ok := job.Values["seed"]; !ok {
-			job.Values["seed"] = sweep.IntValue(t.Seed)
-		}
-		return inproc.RunOne(ctx, job.Values, a.trainer(row.Dir), a.stdout)
-	}
-	return a.tryCommand(ctx, spec, job)
-}
-
 func newRereadCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reread SWEEP [FILE]",
-		Short: "Read stored outputs again with the file's report patterns; nothing is run",
-		Long: `Reread reads the stored output of every ended trial of SWEEP with report.patterns
-of FILE (default: as the sweep has it), and settles the trials anew: one that
-failed with no_objective finishes if its metric is found now.
+		Short: "Read stored outputs again as the file's report: says; nothing is run",
+		Long: `Reread reads the stored output of every ended trial of SWEEP, and the files that
+it left, as report: of FILE (default: of the sweep) says, and settles the trials
+anew: one that failed with no_objective finishes if its metric is found now.
 
 Exit status: 0 · 1 error · 2 usage or sweep file · 75 a trawl runs the sweep.`,
 		Args: cobra.RangeArgs(1, 2),

@@ -34,7 +34,8 @@ type estimate struct {
 	FreeBytes  int64  `json:"free_bytes"`  // -1: not known
 	MinFree    int64  `json:"min_free"`    // nothing starts below it
 
-	sampled int // trials that TrialSeconds was taken from
+	sampled int   // trials that TrialSeconds was taken from
+	outside int64 // of Ended, those of points that the space left out
 }
 
 const (
@@ -52,7 +53,11 @@ func (a *app) estimate(ctx context.Context, spec *sweep.Spec, total *int64, n in
 		return nil, err
 	}
 	if total != nil {
-		left := max(0, *total-e.Ended)
+		ended := e.Ended
+		if spec.RunCap == 0 {
+			ended -= e.outside
+		}
+		left := max(0, *total-ended)
 		e.Left, e.Bytes = &left, new(times(e.TrialBytes, left))
 		rounds := float64((left + int64(n) - 1) / int64(n))
 		if e.TrialSeconds != nil {
@@ -103,6 +108,9 @@ func (a *app) measure(ctx context.Context, spec *sweep.Spec, e *estimate) error 
 	}
 	row := sweeps[i]
 	e.Ended = row.Finished + row.Failed + row.Pruned + row.Diverged + row.Killed
+	if e.outside, err = r.Outside(ctx, name); err != nil {
+		return err
+	}
 	trials, err := r.Trials(ctx, name, results.Filter{Last: true, Limit: sampledTrials,
 		States: []sweep.State{sweep.Finished, sweep.Pruned, sweep.Diverged, sweep.Failed}})
 	if err != nil {

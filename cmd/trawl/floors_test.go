@@ -61,6 +61,9 @@ var floors = []storey{
 	{1, "runner/train/kernel", []string{xsys}},
 	{1, "runner/train/kernel/asm", []string{avo}}, // a program and module of its own, that writes the assembly
 	{1, "runner/metric/tfevents", nil},
+	{1, "runner/metric/csvlog", nil},
+	{1, "runner/metric/files", nil},
+	{1, "runner/trial", nil},
 	{1, "runner/python", nil},
 	{1, "runner/train/model", []string{gonum}},
 	{1, "runner/train/optim", []string{gonum}},
@@ -89,6 +92,7 @@ var floors = []storey{
 	{2, "results/export", nil},
 
 	{3, "configs/examples", nil},
+	{3, "configs/guess", nil},
 	{3, "configs", []string{yaml}},
 	{3, "runner/inproc", []string{xsys}},
 	{3, "runner/sim", nil},

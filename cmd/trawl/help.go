@@ -10,7 +10,7 @@ import (
 // exampleLines are what the help of each command shows, where the command has none
 // of its own.
 var exampleLines = map[string][]string{
-	"init":     {"trawl init", "trawl init -- python3 train.py"},
+	"init":     {"trawl init", "trawl init -- python3 train.py --data d.csv", "trawl init --probe -- ./train fit"},
 	"validate": {"trawl validate sweep.yaml", "trawl validate --set method=grid --json"},
 	"plan":     {"trawl plan sweep.yaml", "trawl plan -p lr=log:1e-4..1/5 --metric loss -- python3 train.py"},
 	"try":      {"trawl try sweep.yaml", "trawl try lr=0.1 momentum=0.9"},
@@ -29,7 +29,10 @@ var exampleLines = map[string][]string{
 	"add":      {"trawl add mnist lr=0.1 momentum=0.9"},
 	"rm":       {"trawl rm mnist", "trawl rm mnist -y --keep-files"},
 	"ask-tell": {`echo '{"cmd":"ask","n":2}' | trawl ask-tell sweep.yaml`, "trawl ask-tell sweep.yaml --db trawl.db --sync"},
-	"export":   {"trawl export mnist --format csv -o mnist.csv", "trawl export --format jsonl --state finished", "trawl export --format sqlite -o copy.db"},
+	"export": {"trawl export mnist --format csv -o mnist.csv", "trawl export --format jsonl --state finished",
+		"trawl export mnist --format optuna -o study.db", "trawl export mnist --format tensorboard -o board"},
+	"import": {"trawl import study.db --study resnet", "trawl import earlier.csv --metric val_loss --params lr,momentum",
+		"trawl import study.db --file sweep.yaml", "trawl import search_space.json -o sweep.yaml"},
 	"reread":   {"trawl reread mnist sweep.yaml"},
 	"verify":   {"trawl verify mnist"},
 	"version":  {"trawl version --json"},

@@ -21,11 +21,14 @@ const (
 	hooksAtOnce  = 8
 	hooksQueued  = 1000            // events that may wait for a free place
 	hookFarewell = 2 * time.Second // how long the end of a run waits for hooks that run
+	hookLimit    = 10 * time.Minute
+	hookGrace    = 10 * time.Second // from SIGTERM to SIGKILL
 )
 
-// hooks runs commands at events of a sweep. They are detached: trawl does not
-// wait for them, and its end does not end them. Their output goes to hooks.log
-// beside the trials; one that fails is noted in the journal.
+// hooks runs commands at events of a sweep. They are detached: no trial waits for
+// them, and the end of trawl does not end them. Their output goes to hooks.log
+// beside the trials; one that fails is noted in the journal, and one that takes
+// longer than hookLimit while trawl runs is ended.
 type hooks struct {
 	s     *sweeping
 	start func(*exec.Cmd) error
@@ -159,12 +162,36 @@ func (h *hooks) fire(event string, env []string) {
 		h.mu.Unlock()
 		<-h.wait
 		if err == nil {
-			err = cmd.Wait()
+			err = awaitWithin(cmd, hookLimit, hookGrace)
 		}
 		if err != nil {
-			h.note(fmt.Sprintf("%s: %v: %s", event, err, shellLine(argv)))
+			h.note(fmt.Sprintf("%s: %v: %s", event, err, shellLine(maskArgs(argv))))
 		}
 	})
+}
+
+// awaitWithin waits for a command that leads a process group. One that takes
+// longer than limit gets SIGTERM, after grace SIGKILL, with its whole group; the
+// error says so.
+func awaitWithin(cmd *exec.Cmd, limit, grace time.Duration) error {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	wait := limit
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, 0} {
+		t := time.NewTimer(wait)
+		select {
+		case err := <-ended:
+			t.Stop()
+			if sig != syscall.SIGTERM {
+				err = fmt.Errorf("ended: it took longer than %v", limit)
+			}
+			return err
+		case <-t.C:
+			_ = syscall.Kill(-cmd.Process.Pid, sig) // it has not been waited for: the number is its own
+			wait = grace
+		}
+	}
+	return fmt.Errorf("it took longer than %v, and SIGKILL has not ended it", limit)
 }
 
 // note writes a failure down while the run lasts.

@@ -18,23 +18,30 @@ import (
 // jobs returns the function that makes the job of an attempt when n trials run
 // at a time.
 func (s *sweeping) jobs(n int) func(sweep.Trial, string) (runner.Job, error) {
-	m := &jobMaker{sweeping: s, base: baseEnv(s.spec, n), interpreter: interpreter()}
-	return m.job
+	return newJobMaker(s, n).job
 }
 
 // jobMaker makes jobs; what all trials of a run share is computed once.
 type jobMaker struct {
 	*sweeping
 	base        []string
+	distinct    int // of a trial's own variables, when base was cleared of their names
 	interpreter string
+	lookup      func(string) (string, bool) // of the variables that trials inherit
 	ports       ports
 	python      pythonPath
 }
 
-// baseEnv is the environment of every trial: ours, then what spec.md promises
-// unless it is set. What trials get by themselves, or from the file's `env:`, is
-// left out: of two values of one name C programs see the first, shells the last.
-func baseEnv(spec *sweep.Spec, n int) []string {
+// newJobMaker is for jobs of which n run at a time, in our own environment.
+func newJobMaker(s *sweeping, n int) *jobMaker {
+	return &jobMaker{sweeping: s, base: baseEnv(os.Environ(), s.spec, n), interpreter: interpreter(), lookup: os.LookupEnv}
+}
+
+// baseEnv is the environment of every trial: what is inherited, then what spec.md
+// promises unless it is set. What trials get by themselves, or from the file's
+// `env:`, is left out: of two values of one name C programs see the first, shells
+// the last.
+func baseEnv(inherited []string, spec *sweep.Spec, n int) []string {
 	own := map[string]bool{}
 	for _, name := range trialVars {
 		own[name] = true
@@ -43,13 +50,16 @@ func baseEnv(spec *sweep.Spec, n int) []string {
 		own[e.Name] = true
 	}
 	var env []string
-	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); !own[name] {
+	set := map[string]bool{}
+	for _, kv := range inherited {
+		name, _, _ := strings.Cut(kv, "=")
+		set[name] = true
+		if !own[name] {
 			env = append(env, kv)
 		}
 	}
 	unless := func(name, value string) {
-		if _, ok := os.LookupEnv(name); !ok && !own[name] {
+		if !set[name] && !own[name] {
 			env = append(env, name+"="+value)
 		}
 	}
@@ -87,8 +97,12 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if err := json.Unmarshal([]byte(params), &values); err != nil {
 		return runner.Job{}, fmt.Errorf("params: %w", err)
 	}
+	file, err := m.paramsJSON(params, values)
+	if err != nil {
+		return runner.Job{}, fmt.Errorf("params: %w", err)
+	}
 	job := runner.Job{
-		Dir: m.baseDir, TrialDir: dir, Params: m.paramsJSON(t, params), Values: values, Seed: t.Seed,
+		Dir: m.baseDir, TrialDir: dir, Params: file, Values: values, Seed: t.Seed,
 		Timeout: m.spec.Timeout, StallTimeout: m.spec.StallTimeout,
 		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
 	}
@@ -96,12 +110,8 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		job.Values = trainerValues(m.spec, values)
 		return job, nil
 	}
-	resumed := t.Attempt > 1 && !emptyDir(checkpoints)
-	vars := configs.Vars{
-		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: checkpoints, Seed: t.Seed,
-		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: os.LookupEnv,
-		BaseDir: m.baseDir,
-	}
+	job.Resumed = t.Attempt > 1 && !emptyDir(checkpoints)
+	vars := m.vars(t, values, job.Resumed)
 	argv, err := configs.Render(m.spec, vars)
 	if err != nil {
 		return runner.Job{}, err
@@ -110,39 +120,47 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 	if job.Env, err = m.env(t, job.Params, dir, checkpoints); err != nil {
 		return runner.Job{}, err
 	}
-	switch m.spec.Workdir {
-	case "", ".":
-	case "trial":
-		job.Dir = dir
+	if job.Dir = m.workdirOf(dir); m.spec.Workdir == "trial" {
 		for _, l := range m.spec.Link {
 			if !filepath.IsAbs(l) {
 				l = filepath.Join(m.baseDir, l)
 			}
 			job.Link = append(job.Link, l)
 		}
-	default:
-		if job.Dir = m.spec.Workdir; !filepath.IsAbs(job.Dir) {
-			job.Dir = filepath.Join(m.baseDir, job.Dir)
-		}
 	}
-	job.Events, err = eventsDir(m.spec, vars, job.Dir)
+	job.ExitValue = m.spec.ExitValue
+	job.Files, err = configs.RenderFiles(m.spec, vars, job.Dir)
 	return job, err
 }
 
-// paramsJSON is the file that $TRAWL_PARAMS names: nested parameters nested.
-func (m *jobMaker) paramsJSON(t sweep.Trial, flat string) []byte {
-	if !slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil }) {
-		return []byte(flat)
+// vars is what an attempt puts into its command.
+func (m *jobMaker) vars(t sweep.Trial, values map[string]sweep.Value, resumed bool) configs.Vars {
+	dir := m.trialDir(t.ID)
+	return configs.Vars{
+		Values: values, Trial: int64(t.ID), TrialDir: dir, CheckpointDir: filepath.Join(dir, "checkpoint"), Seed: t.Seed,
+		Attempt: t.Attempt, HasCheckpoint: resumed, Interpreter: m.interpreter, LookupEnv: m.lookup, BaseDir: m.baseDir,
 	}
-	nested := m.spec.Space.Nested(t.Point)
-	if name := m.spec.Repeats.Parameter; name != "" && len(m.spec.Repeats.Seeds) > 0 {
-		nested[name] = t.Seed
+}
+
+// argv is the command line of an attempt, for those who only look: nothing is
+// written.
+func (m *jobMaker) argv(t sweep.Trial, params string, resumed bool) ([]string, error) {
+	var values map[string]sweep.Value
+	if err := json.Unmarshal([]byte(params), &values); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
 	}
-	b, err := json.Marshal(nested)
-	if err != nil {
-		return []byte(flat)
+	return configs.Render(m.spec, m.vars(t, values, resumed))
+}
+
+// paramsJSON is the file that $TRAWL_PARAMS names. The journal has it already,
+// but for nested parameters, which it keeps flat, and for infinite values,
+// which it keeps as texts.
+func (m *jobMaker) paramsJSON(flat string, values map[string]sweep.Value) ([]byte, error) {
+	nested := slices.ContainsFunc(m.spec.Space.Params, func(p sweep.Param) bool { return p.Path != nil })
+	if !nested && !strings.Contains(flat, `Infinity"`) {
+		return []byte(flat), nil
 	}
-	return b
+	return configs.ParamsJSON(m.spec, values)
 }
 
 func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([]string, error) {
@@ -150,8 +168,7 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 	if err != nil {
 		return nil, err
 	}
-	env := make([]string, len(m.base), len(m.base)+12+len(python)+len(m.spec.Env))
-	copy(env, m.base)
+	env := make([]string, 0, len(m.base)+12+len(python)+len(m.spec.Env)) // with room for the base
 	env = append(env,
 		"TRAWL_SWEEP="+m.spec.Name,
 		"TRAWL_TRIAL="+strconv.FormatInt(int64(t.ID), 10),
@@ -162,14 +179,27 @@ func (m *jobMaker) env(t sweep.Trial, params []byte, dir, checkpoints string) ([
 		"TRAWL_PARAMS="+filepath.Join(dir, "params.json"),
 		"TRAWL_METRICS="+filepath.Join(dir, "metrics.jsonl"),
 	)
-	if _, ok := os.LookupEnv("MASTER_PORT"); !ok && !slices.ContainsFunc(m.spec.Env, func(e sweep.EnvVar) bool { return e.Name == "MASTER_PORT" }) {
+	if _, ok := m.lookup("MASTER_PORT"); !ok && !slices.ContainsFunc(m.spec.Env, func(e sweep.EnvVar) bool { return e.Name == "MASTER_PORT" }) {
 		env = append(env, "MASTER_PORT="+strconv.Itoa(m.ports.next()))
 	}
 	env = append(env, python...)
 	for _, e := range m.spec.Env {
 		env = append(env, e.Name+"="+m.python.keep(e))
 	}
-	return lastWins(env), nil
+	env = lastWins(env)
+	m.without(env)
+	return append(env, m.base...), nil
+}
+
+// without takes the names of a trial's own variables out of the base. They are
+// the same for all trials, so that it does so once.
+func (m *jobMaker) without(own []string) {
+	if m.distinct == len(own) {
+		return
+	}
+	m.base = lastWins(append(slices.Clone(m.base), own...))
+	m.base = slices.DeleteFunc(m.base, func(kv string) bool { return slices.Contains(own, kv) })
+	m.distinct = len(own)
 }
 
 // lastWins leaves one entry of each name, the last, in place: of two, the C library and

@@ -74,17 +74,17 @@ func (a *app) ls(ctx context.Context) error {
 	t := table{head: []string{"id", "name", "method", "state", "trials", "finished", "failed", "best", "metric", "created"}, data: rows}
 	for _, s := range rows {
 		t.add(fmt.Sprint(s.ID), s.Name, s.Method, s.State, fmt.Sprint(s.Trials), fmt.Sprint(s.Finished), fmt.Sprint(s.Failed),
-			number(s.Best), s.Metric, s.CreatedAt.Local().Format(time.DateTime))
+			a.digits().pointer(s.Best), s.Metric, s.CreatedAt.Local().Format(time.DateTime))
 	}
 	return a.printTable(t)
 }
 
-// number prints a value that may be missing.
-func number(p *float64) string {
+// pointer prints a number that may be missing.
+func (d digits) pointer(p *float64) string {
 	if p == nil {
 		return ""
 	}
-	return fmt.Sprintf("%.6g", *p)
+	return d.number(*p)
 }
 
 func newStatusCmd(a *app) *cobra.Command {
@@ -137,7 +137,7 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if n := totalTrials(spec); n >= 0 {
+	if n := totalOf(r, spec); n >= 0 {
 		s.Total = &n
 	}
 	if s.Now == nil {
@@ -207,7 +207,7 @@ func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
 	ended := s.Finished + s.Failed + s.Pruned + s.Diverged + s.Killed
 	of := ""
 	if s.Total != nil {
-		of = fmt.Sprintf(" of %d", *s.Total)
+		of = fmt.Sprintf(" of %d", max(*s.Total, ended))
 	}
 	state := s.State
 	if s.Owner != "" {
@@ -371,12 +371,16 @@ func (a *app) trials(ctx context.Context, name string, q results.Filter) error {
 		rows = []results.TrialRow{}
 	}
 	t := table{head: []string{"trial", "state", "objective", "seconds", "attempts", "params", "reason"}, data: rows}
+	d := a.digits()
 	for _, x := range rows {
 		state := string(x.State)
 		if x.Class != "" {
 			state += " (" + string(x.Class) + ")"
 		}
-		t.add(fmt.Sprint(x.ID), state, floatText(x.Objective), fmt.Sprintf("%.3g", x.Seconds), fmt.Sprint(x.Attempts), variedParams(spec, string(x.Params)), x.Reason)
+		if x.State == sweep.Running && x.BegunAt != nil {
+			x.Seconds = a.now().Sub(*x.BegunAt).Seconds()
+		}
+		t.add(fmt.Sprint(x.ID), state, d.maybe(x.Objective), fmt.Sprintf("%.3g", x.Seconds), fmt.Sprint(x.Attempts), d.params(spec, string(x.Params)), x.Reason)
 	}
 	return a.printTable(t)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -116,8 +118,9 @@ func newPlanCmd(a *app) *cobra.Command {
 		Short: "Show what a sweep would run: space, trials, first points and commands",
 		Long: `Plan shows the space of FILE (default sweep.yaml), the number of trials, the first
 points and their command lines, what runs at a time, and an estimate of time and
-disk: from the trials of this sweep that have ended, if there are any. It runs
-nothing and writes nothing.
+disk: from the trials of this sweep that have ended, if there are any. It says
+where trials run, and warns of files that they would write over each other, or
+not find: trawl help your-script. It runs nothing and writes nothing.
 
 Linear and softmax trials of the trainer that follow one another with the same
 data, seed and batches are trained together, each with the numbers that it has by
@@ -148,6 +151,7 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
+	Workdir    string           `json:"workdir,omitempty"`   // where trials run; a trainer's run nowhere
 	Fused      int              `json:"fused,omitempty"`     // most trials that are trained together
 	NotFused   string           `json:"not_fused,omitempty"` // why none are, of those that could be
 	Parameters []plannedParam   `json:"parameters"`
@@ -186,6 +190,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
+	if err := p.where(load, spec, n); err != nil {
+		return err
+	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
 	}
@@ -207,6 +214,23 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return a.printJSON(p)
 	}
 	return a.printPlan(p, f, fits.why)
+}
+
+// where says in which directory trials run, and which files are in danger there.
+func (p *planned) where(a *app, spec *sweep.Spec, n int) error {
+	if spec.Trainer != nil {
+		return nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	p.Workdir = describeWorkdir(spec)
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(a.stderr, "warning: %s\n", h)
+	}
+	return nil
 }
 
 // planProblems prints the problems of a file as JSON where that was asked for.
@@ -298,6 +322,8 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintf(w, "stop_if     %s\n", spec.StopIf)
 	}
 	switch {
+	case p.Trials != nil && *p.Trials == 0:
+		fmt.Fprintln(w, "trials      0: the constraints leave no point")
 	case p.Trials != nil:
 		fmt.Fprintf(w, "trials      %d", *p.Trials)
 		if n := spec.Repeats.N(); n > 1 {
@@ -319,10 +345,17 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
 	}
+	if p.Workdir != "" {
+		fmt.Fprintf(w, "workdir     %s\n", p.Workdir)
+	}
 	p.Estimate.print(w, p.Parallel)
 	fmt.Fprintln(w, "\nparameters")
+	width := 20
 	for _, q := range spec.Space.Params {
-		fmt.Fprintf(w, "  %-20s %s\n", q.Name, describe(q))
+		width = max(width, utf8.RuneCountInString(q.Name))
+	}
+	for _, q := range spec.Space.Params {
+		fmt.Fprintf(w, "  %-*s %s\n", width, q.Name, describe(q))
 	}
 	for _, u := range spec.Unbuilt {
 		fmt.Fprintf(a.stderr, "warning: this version cannot run it yet: %s\n", u)
@@ -339,7 +372,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	got, err := loop.NewPlanner(spec, smp, 1).Next(3)
+	got, err := a.firstProposals(loop.NewPlanner(spec, smp, 1))
 	if err != nil {
 		return err
 	}
@@ -351,7 +384,7 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 	if err != nil {
 		return err
 	}
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, interpreter: interpreter()}
+	m := newJobMaker(&sweeping{a: a, spec: spec, baseDir: dir, runs: runs}, 1)
 	fmt.Fprintln(a.stdout, "\nfirst trials")
 	for _, e := range got {
 		t, err := sweep.Trial{}.Apply(e)
@@ -360,15 +393,35 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
-		job, err := m.job(t, e.Params)
+		if spec.Trainer != nil || needsProgram(spec) {
+			continue // that was a warning
+		}
+		argv, err := m.argv(t, e.Params, false)
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", e.Trial, err)
 		}
-		if len(job.Argv) > 0 {
-			fmt.Fprintf(a.stdout, "     %s\n", shellLine(job.Argv))
-		}
+		fmt.Fprintf(a.stdout, "     %s\n", shellLine(maskArgs(argv)))
 	}
 	return nil
+}
+
+// firstSearch bounds how long a plan looks for points that no constraint refuses.
+const firstSearch = 3 * time.Second
+
+// firstProposals are the first three trials. A search that takes long, as in a
+// large grid of which constraints leave little, is given up with a word.
+func (a *app) firstProposals(p *loop.Planner) (out []*sweep.Proposed, err error) {
+	for began := a.now(); len(out) < 3; {
+		got, searching, err := p.Some(3 - len(out))
+		if out = append(out, got...); err != nil || !searching {
+			return out, err
+		}
+		if a.now().Sub(began) > firstSearch {
+			fmt.Fprintf(a.stderr, "trawl: the constraints refuse so many points that %d of the first 3 were found in %s\n", len(out), firstSearch)
+			return out, nil
+		}
+	}
+	return out, nil
 }
 
 func shellLine(argv []string) string {

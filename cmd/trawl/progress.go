@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -9,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
+	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler/grid"
@@ -61,7 +64,7 @@ func newProgress(a *app, spec *sweep.Spec, slots int, quiet bool) *progress {
 // begin says what will run, and starts drawing.
 func (p *progress) begin(s *sweeping, why string) {
 	p.began = p.a.now()
-	p.total = totalTrials(s.spec)
+	p.total = totalOf(s.db.Reader(), s.spec)
 	if row, err := p.a.bestSoFar(s); err == nil && row != nil {
 		p.best, p.bestOf = row.value, row.trial
 		p.ended = row.ended
@@ -96,6 +99,20 @@ func totalTrials(spec *sweep.Spec) int64 {
 	return n
 }
 
+// totalOf is totalTrials of a sweep of a database: with those that have ended of
+// points which a revision left outside the space, as a run cap counts them anyway.
+func totalOf(r *results.Reader, spec *sweep.Spec) int64 {
+	n := totalTrials(spec)
+	if n < 0 || spec.RunCap > 0 {
+		return n
+	}
+	out, err := r.Outside(context.Background(), spec.Name)
+	if err != nil {
+		return n // it is for people: an error comes from what is for the sweep
+	}
+	return n + out
+}
+
 // nothing is a sampler without proposals.
 type nothing struct{}
 
@@ -118,6 +135,8 @@ func (p *progress) news(n loop.News) {
 		p.running[e.Trial] = &runningTrial{params: n.Params, began: p.a.now(), attempt: e.Attempt, last: map[string]float64{}}
 	case *sweep.Ended:
 		p.endedTrial(n, e)
+	case *sweep.Requeued:
+		p.ended--
 	case *sweep.Note:
 		if e.What == "output_lost" || e.What == "low_disk" {
 			p.say(fmt.Sprintf("trawl: %s", e.Text))
@@ -166,7 +185,7 @@ func (p *progress) count() string {
 	if p.total < 0 {
 		return fmt.Sprintf("[%d]", p.ended)
 	}
-	return fmt.Sprintf("[%d/%d]", p.ended, p.total)
+	return fmt.Sprintf("[%d/%d]", p.ended, max(p.total, int64(p.ended))) // points that the user added are no part of a grid
 }
 
 // tell prints a line at once, quiet or not.
@@ -240,7 +259,7 @@ func (p *progress) block() {
 	now := p.a.now()
 	for _, id := range ids {
 		t := p.running[id]
-		line := fmt.Sprintf("  trial %d  %s  %s", id, seconds(now.Sub(t.began).Seconds()), p.varied(t.params))
+		line := fmt.Sprintf("  trial %d  %s", id, seconds(now.Sub(t.began).Seconds()))
 		if len(t.last) > 0 {
 			line += fmt.Sprintf("  step %d", t.step)
 			for _, o := range p.spec.Objectives {
@@ -249,7 +268,7 @@ func (p *progress) block() {
 				}
 			}
 		}
-		fmt.Fprintln(p.out, p.cut(line))
+		fmt.Fprintln(p.out, p.cut(line+"  "+p.varied(t.params))) // a narrow screen loses values first
 	}
 	fmt.Fprintln(p.out, p.cut(p.whole(now)))
 	p.drawn = len(ids) + 1
@@ -294,15 +313,50 @@ func (p *progress) cut(line string) string {
 	if err != nil || w < 20 {
 		w = 80
 	}
-	if r := []rune(line); len(r) >= w {
-		return string(r[:w-2]) + "…"
+	return fitWidth(line, w)
+}
+
+// fitWidth cuts a line so that it takes less than w columns: one that wraps
+// would be left on the screen. East Asian characters and pictures take two.
+func fitWidth(line string, w int) string {
+	used, fits := 0, 0 // fits: bytes that leave room for the dots
+	for i, r := range line {
+		if used <= w-2 {
+			fits = i
+		}
+		used += columns(r)
+		if used >= w {
+			return line[:fits] + "…"
+		}
 	}
 	return line
 }
 
-// varied prints the values that differ between trials.
+func columns(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		return 0
+	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff,
+		r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0xffe0 && r <= 0xffe6, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}
+
+// variedRoom is how many bytes of values a line shows: trawl show has them all.
+const variedRoom = 400
+
+// varied prints the values that differ between trials, the first ones of many.
 func (p *progress) varied(params string) string {
-	return variedParams(p.spec, params)
+	s := variedParams(p.spec, params)
+	if len(s) <= variedRoom {
+		return s
+	}
+	end := strings.LastIndexByte(s[:variedRoom], ' ')
+	if end < 0 {
+		return s
+	}
+	return s[:end] + " …"
 }
 
 // seconds prints a duration for people: 0.4s, 12s, 3m05s, 2h10m.

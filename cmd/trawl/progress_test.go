@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +38,53 @@ func TestProgressLines(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("quiet %v: got\n%swant\n%s", quiet, out.String(), want)
 		}
+	}
+}
+
+func TestProgressCountsARetriedTrialOnce(t *testing.T) {
+	doc := spec(t, "command: [x]\nmethod: grid\nmetric: {name: loss, goal: minimize}\nparameters: {a: [1, 2]}")
+	var out bytes.Buffer
+	p := newProgress(&app{stderr: &out, now: time.Now}, doc, 2, false)
+	p.total, p.ended = 2, 2
+	p.news(loop.News{Event: &sweep.Requeued{Trial: 2}})
+	p.news(loop.News{Trial: sweep.Trial{ID: 2}, Params: `{"a":2}`, Event: &sweep.Ended{Trial: 2, State: sweep.Failed}})
+	p.out.Flush()
+	if got := out.String(); !strings.HasPrefix(got, "[2/2]  trial 2  failed") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFitWidth(t *testing.T) {
+	for _, tt := range []struct{ line, want string }{
+		{"123456789", "123456789"},
+		{"1234567890", "12345678…"},
+		{"12345678学", "12345678…"}, // ten columns
+		{"学習率=0.1", "学習率=0…"},
+		{"学習率=0.", "学習率=0."},
+		{"0000000e\u0301x", "0000000e\u0301x"}, // nine columns: the accent takes none
+		{"学学学学学学学学", "学学学学…"},
+	} {
+		if got := fitWidth(tt.line, 10); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.line, got, tt.want)
+		}
+	}
+}
+
+func TestManyValuesDoNotFillTheLog(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("command: [x]\nmethod: random\nrun_cap: 1\nparameters:\n")
+	params := map[string]int{}
+	for i := range 300 {
+		fmt.Fprintf(&b, "  p%03d: [1, 2]\n", i)
+		params[fmt.Sprintf("p%03d", i)] = 1
+	}
+	doc := spec(t, b.String())
+	js, err := json.Marshal(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := newProgress(&app{stderr: io.Discard, now: time.Now}, doc, 1, false).varied(string(js))
+	if len(got) > variedRoom+4 || !strings.HasPrefix(got, "p000=1 p001=1 ") || !strings.HasSuffix(got, "=1 …") {
+		t.Errorf("got %d bytes: %s", len(got), got)
 	}
 }

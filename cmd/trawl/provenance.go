@@ -6,9 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +27,7 @@ import (
 // A provenance is what a run of trawl says of the code and the machine of its
 // trials.
 type provenance struct {
-	Code    string            `json:"code"` // commit, with +DIFF if it was changed; else that of the program; "" if neither is known
+	Code    string            `json:"code"` // commit, +DIFF if it was changed, ~FILES if the program is not in it; else the files' hash; "": nothing is known
 	Commit  string            `json:"commit,omitempty"`
 	Branch  string            `json:"branch,omitempty"`
 	Diff    string            `json:"diff,omitempty"` // SHA-256 of the uncommitted changes
@@ -43,13 +42,14 @@ type provenance struct {
 	GPUs    string            `json:"gpus,omitempty"`
 	Driver  string            `json:"driver,omitempty"`
 	Python  string            `json:"python,omitempty"`
-	Files   map[string]string `json:"files,omitempty"` // program files → SHA-256
-	Env     map[string]string `json:"env,omitempty"`
+	Files   map[string]string `json:"files,omitempty"` // program, its neighbours that git does not know, data of the trainer → SHA-256
+	Env     map[string]string `json:"env,omitempty"`   // what trials inherited, as far as it counts
+
+	Interpreter string `json:"interpreter,omitempty"` // what ${interpreter} was
 }
 
 const (
-	maxDiff      = 1 << 20  // longer uncommitted changes are named, not kept
-	maxHashed    = 64 << 20 // of a program
+	maxDiff      = 1 << 20 // longer uncommitted changes are named, not kept
 	maxUntracked = 50
 	lookPatience = 5 * time.Second // for git and python
 )
@@ -60,7 +60,8 @@ func (s *sweeping) provenance(ctx context.Context) (p provenance, diff string) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	p = provenance{Trawl: version, Argv: maskArgs(os.Args), Host: host(), System: system(), CPU: cpuName(), Cores: usableCores(),
-		Env: allowedEnv(os.Environ()), GPUs: gpuNames(s.fits.gpus)}
+		Interpreter: interpreter(), GPUs: gpuNames(s.fits.gpus)}
+	p.Env = allowedEnv(baseEnv(os.Environ(), s.spec, max(1, s.fits.n)), namedVars(s.spec))
 	if len(s.fits.gpus) > 0 {
 		p.Driver = s.fits.gpus[0].Driver
 	}
@@ -68,22 +69,8 @@ func (s *sweeping) provenance(ctx context.Context) (p provenance, diff string) {
 	var wg sync.WaitGroup
 	wg.Go(func() { diff = p.git(ctx, s.baseDir) })
 	wg.Go(func() { p.Python = pythonVersion(ctx, words) })
-	p.Files = hashFiles(s.baseDir, words)
 	wg.Wait()
-	switch {
-	case p.Commit != "":
-		p.Code = prefixOf(p.Commit, 12)
-		if p.Diff != "" {
-			p.Code += "+" + prefixOf(p.Diff, 8)
-		}
-	case len(p.Files) > 0:
-		names := make([]string, 0, len(p.Files))
-		for f := range p.Files {
-			names = append(names, f)
-		}
-		slices.Sort(names)
-		p.Code = "sha256:" + prefixOf(p.Files[names[0]], 12)
-	}
+	p.hash(s.spec, s.baseDir, words)
 	return p, diff
 }
 
@@ -169,6 +156,9 @@ func commandWords(spec *sweep.Spec) []string {
 		words = []string{"${interpreter}", "${program}"}
 	default:
 		words = slices.Clone(spec.Command)
+		if i := slices.Index(words, "-c"); i >= 0 && i+1 < len(words) { // of a shell
+			words = slices.Concat(words[:i+1], strings.Fields(words[i+1]), words[i+2:])
+		}
 	}
 	for i, w := range words {
 		words[i] = strings.ReplaceAll(strings.ReplaceAll(w, "${program}", spec.Program), "${interpreter}", interpreter())
@@ -200,89 +190,6 @@ func pythonVersion(ctx context.Context, words []string) string {
 	return ""
 }
 
-// hashFiles are the words that are files below or beside the directory, with
-// their SHA-256.
-func hashFiles(dir string, words []string) map[string]string {
-	out := map[string]string{}
-	for _, w := range words {
-		if strings.HasPrefix(w, "-") || strings.Contains(w, "${") || w == "" {
-			continue
-		}
-		path := w
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, w)
-		}
-		st, err := os.Stat(path)
-		if err != nil || !st.Mode().IsRegular() || st.Size() > maxHashed {
-			continue
-		}
-		if sum, err := hashFile(path); err == nil {
-			out[w] = sum
-		}
-	}
-	return out
-}
-
-func hashFile(path string) (sum string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
-}
-
-// envPrefixes are the variables that change what a training run computes.
-var envPrefixes = []string{"CUDA", "NVIDIA_", "HIP_", "ROCR_", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "PYTHON", "PYTORCH_", "TORCH_",
-	"TF_", "XLA_", "JAX_", "KERAS_", "HF_", "TRANSFORMERS_", "TOKENIZERS_", "WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY", "CONDA_DEFAULT_ENV", "CONDA_PREFIX", "VIRTUAL_ENV",
-	"SLURM_JOB", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", "LANG", "LC_ALL", "TZ", "MASTER_", "WORLD_SIZE", "RANK", "GOMAXPROCS", "TRAWL_"}
-
-// allowedEnv are those variables, secrets masked.
-func allowedEnv(env []string) map[string]string {
-	out := map[string]string{}
-	for _, kv := range env {
-		name, value, _ := strings.Cut(kv, "=")
-		if !slices.ContainsFunc(envPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
-			continue
-		}
-		if secretName.MatchString(name) && !secretLess[name] {
-			value = masked
-		}
-		out[name] = maskURL(strings.ToValidUTF8(value, "\uFFFD"))
-	}
-	return out
-}
-
-const masked = "***"
-
-var (
-	secretName = regexp.MustCompile(`(?i)(token|secret|passw|passphrase|credential|api.?key|access.?key|private.?key|auth)`)
-	secretLess = map[string]bool{"TOKENIZERS_PARALLELISM": true}
-	secretFlag = regexp.MustCompile(`(?i)^--?[a-z0-9_.-]*(token|secret|passw|passphrase|credential|api.?key|access.?key|private.?key|auth)[a-z0-9_.-]*$`)
-	userInfo   = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/:@\s]*):[^/@\s]+@`)
-)
-
-// maskURL hides the password of addresses.
-func maskURL(s string) string { return userInfo.ReplaceAllString(s, "$1:"+masked+"@") }
-
-// maskArgs hides the values of arguments that are secret by their name, in
-// --name=value, --name value and NAME=value, and passwords in addresses.
-func maskArgs(argv []string) []string {
-	out := make([]string, len(argv))
-	for i, a := range argv {
-		name, _, valued := strings.Cut(a, "=")
-		switch {
-		case valued && secretName.MatchString(name) && !strings.ContainsAny(name, " \n"):
-			a = name + "=" + masked
-		case i > 0 && secretFlag.MatchString(argv[i-1]):
-			a = masked
-		}
-		out[i] = maskURL(strings.ToValidUTF8(a, "\uFFFD"))
-	}
-	return out
-}
-
 func system() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
@@ -305,32 +212,36 @@ func cpuName() string {
 	return ""
 }
 
-// printProvenance prints what is known of a trial's code and machine.
-func (a *app) printProvenance(doc, diff string) {
-	var p provenance
-	if doc == "" || json.Unmarshal([]byte(doc), &p) != nil {
+// printProvenance prints what is known of a trial's code and machine, and what
+// has changed since.
+func (a *app) printProvenance(o *origin, changed []string) {
+	p, w := o.told, a.stdout
+	if o.doc == "" {
 		return
 	}
-	w := a.stdout
 	if p.Code != "" {
 		fmt.Fprintf(w, "code       %s", plain(p.Code))
 		if p.Branch != "" {
 			fmt.Fprintf(w, " (%s)", plain(p.Branch))
 		}
-		if diff != "" {
-			fmt.Fprintf(w, ", with %d lines of uncommitted changes: --format diff", strings.Count(diff, "\n"))
+		if o.diff != "" {
+			fmt.Fprintf(w, ", with %d lines of uncommitted changes: --format diff", strings.Count(o.diff, "\n"))
 		} else if p.Missing != "" {
 			fmt.Fprintf(w, "; %s", plain(p.Missing))
 		}
 		fmt.Fprintln(w)
 	}
-	files := make([]string, 0, len(p.Files))
-	for f, sum := range p.Files {
-		files = append(files, plain(f)+" sha256:"+prefixOf(sum, 16))
+	for _, f := range slices.Sorted(maps.Keys(p.Files)) {
+		fmt.Fprintf(w, "file       %s sha256:%s\n", plain(f), prefixOf(p.Files[f], 16))
 	}
-	slices.Sort(files)
-	for _, f := range files {
-		fmt.Fprintf(w, "file       %s\n", f)
+	for _, c := range changed {
+		fmt.Fprintf(w, "changed    %s\n", plain(c))
+	}
+	switch {
+	case p.Code == "":
+		fmt.Fprintln(w, "code       not known: no git repository, and no file in the command")
+	case len(changed) == 0:
+		fmt.Fprintln(w, "unchanged  code, files, python and host are those of now")
 	}
 	fmt.Fprintf(w, "run by     trawl %s: %s\n", plain(p.Trawl), plain(shellLine(p.Argv)))
 	machine := []string{p.Host, p.System, fmt.Sprintf("%s %s", counted(p.Cores, "core"), p.CPU)}
@@ -340,5 +251,10 @@ func (a *app) printProvenance(doc, diff string) {
 	fmt.Fprintf(w, "machine    %s\n", plain(strings.TrimSpace(strings.Join(machine, ", "))))
 	if p.Python != "" {
 		fmt.Fprintf(w, "python     %s\n", plain(p.Python))
+	}
+	for _, env := range []map[string]string{p.Env, fileEnv(o.spec)} {
+		for _, name := range slices.Sorted(maps.Keys(env)) {
+			fmt.Fprintf(w, "env        %s\n", plain(name+"="+env[name]))
+		}
 	}
 }

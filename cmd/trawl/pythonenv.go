@@ -26,7 +26,8 @@ func (m *jobMaker) pythonEnv(t sweep.Trial, params []byte) ([]string, error) {
 		}
 		m.python = pythonPath(path)
 	}
-	env := []string{"PYTHONPATH=" + m.python.before(os.Getenv("PYTHONPATH"))}
+	others, _ := m.lookup("PYTHONPATH")
+	env := []string{"PYTHONPATH=" + m.python.before(others)}
 	if s := "SIG" + strings.TrimPrefix(m.spec.Stop.Signal, "SIG"); s != "SIGTERM" {
 		env = append(env, "TRAWL_STOP_SIGNAL="+s)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,7 +100,14 @@ func (a *app) printRank(ctx context.Context, r *results.Reader, name string, o r
 	if row.Metric == "" && o.by == "" && !a.json {
 		fmt.Fprintf(a.stderr, "sweep %s has no metric, so nothing ranks; rank it by one: --by NAME\n", row.Name)
 	}
-	t, err := rankTable(row, rows, o)
+	if o.by != "" && o.by != row.Metric && !strings.Contains(o.by, ":") && !slices.Contains(row.Objectives, o.by) {
+		better, other := "less", "max"
+		if row.Goal == string(sweep.Maximize) {
+			better, other = "more", "min"
+		}
+		fmt.Fprintf(a.stderr, "trawl: ranked as if %s %s were better; else --by %s:%s\n", better, o.by, other, o.by)
+	}
+	t, err := rankTable(row, rows, o, a.digits())
 	if err != nil {
 		return err
 	}
@@ -110,7 +118,7 @@ func (a *app) printRank(ctx context.Context, r *results.Reader, name string, o r
 }
 
 // rankTable lays a ranking out: only parameters that differ get a column.
-func rankTable(row results.SweepRow, rows []results.RankRow, o rankOptions) (table, error) {
+func rankTable(row results.SweepRow, rows []results.RankRow, o rankOptions, d digits) (table, error) {
 	spec, err := specOf(row)
 	if err != nil {
 		return table{}, err
@@ -124,7 +132,10 @@ func rankTable(row results.SweepRow, rows []results.RankRow, o rankOptions) (tab
 	for _, other := range spec.Objectives[min(1, len(spec.Objectives)):] {
 		t.head = append(t.head, other.Name)
 	}
-	if repeats {
+	switch {
+	case repeats && bool(d):
+		t.head = append(t.head, "low", "high", "n", "tie")
+	case repeats:
 		t.head = append(t.head, "95% interval", "n", "tie")
 	}
 	var cols []int
@@ -142,21 +153,21 @@ func rankTable(row results.SweepRow, rows []results.RankRow, o rankOptions) (tab
 		t.head = append(t.head, "note")
 	}
 	for _, x := range rows {
-		t.add(rankCells(spec, x, cols, repeats, noted)...)
+		t.add(rankCells(spec, x, cols, repeats, noted, d)...)
 	}
 	return t, nil
 }
 
-func rankCells(spec *sweep.Spec, x results.RankRow, cols []int, repeats, noted bool) []string {
+func rankCells(spec *sweep.Spec, x results.RankRow, cols []int, repeats, noted bool, d digits) []string {
 	rank := "-"
 	if x.Rank > 0 {
 		rank = fmt.Sprint(x.Rank)
 	}
-	cells := []string{rank, fmt.Sprint(x.Trial), floatText(x.Mean)}
+	cells := []string{rank, fmt.Sprint(x.Trial), d.maybe(x.Mean)}
 	for i := 1; i < len(spec.Objectives); i++ {
 		v := ""
 		if i-1 < len(x.Others) {
-			v = fmt.Sprintf("%.6g", x.Others[i-1])
+			v = d.number(float64(x.Others[i-1]))
 		}
 		cells = append(cells, v)
 	}
@@ -168,13 +179,17 @@ func rankCells(spec *sweep.Spec, x results.RankRow, cols []int, repeats, noted b
 		if x.Tie != nil && *x.Tie {
 			tie = "="
 		}
+		if d {
+			cells = append(cells, d.maybe(x.Low))
+			interval = d.maybe(x.High)
+		}
 		cells = append(cells, interval, fmt.Sprintf("%d/%d", x.N, x.Planned), tie)
 	}
 	pt, err := spec.Space.ParseJSON(x.Params)
 	for _, i := range cols {
 		v := ""
 		if err == nil && !pt[i].IsAbsent() {
-			v = short(pt[i])
+			v = d.value(pt[i])
 		}
 		cells = append(cells, v)
 	}
@@ -191,13 +206,16 @@ func orWord(s, or string) string {
 	return s
 }
 
-// floatText prints a value that may be missing.
-func floatText(f results.Float) string {
+// maybe prints a value that may be missing.
+func (d digits) maybe(f results.Float) string {
 	if !f.Valid {
 		return ""
 	}
-	return fmt.Sprintf("%.6g", f.V)
+	return d.number(f.V)
 }
+
+// floatText is maybe for people.
+func floatText(f results.Float) string { return digits(false).maybe(f) }
 
 // latex prints t as a tabular environment.
 func latex(w io.Writer, t table) error {
@@ -226,6 +244,8 @@ type overRow struct {
 	Best  float64       `json:"best"`
 	Mean  float64       `json:"mean"`
 	Trial sweep.TrialID `json:"trial"`
+
+	text string // the value as the listing prints it
 }
 
 // rankOver prints one line per value of a parameter, best first.
@@ -235,6 +255,7 @@ func (a *app) rankOver(ctx context.Context, r *results.Reader, name string, o ra
 	if err != nil {
 		return err
 	}
+	d := a.digits()
 	byValue := map[string]*overRow{}
 	list := []*overRow{}
 	found := false
@@ -248,10 +269,13 @@ func (a *app) rankOver(ctx context.Context, r *results.Reader, name string, o ra
 		if x.Rank == 0 {
 			continue
 		}
-		key := short(v)
+		key := string(v.AppendJSON(nil)) // whole: values may begin alike
+		if !ok {
+			key = ""
+		}
 		g := byValue[key]
 		if g == nil { // rows come best first
-			g = &overRow{Value: key, Best: x.Mean.V, Trial: x.Trial}
+			g = &overRow{Value: v.Python(), text: d.value(v), Best: x.Mean.V, Trial: x.Trial}
 			byValue[key] = g
 			list = append(list, g)
 		}
@@ -263,7 +287,7 @@ func (a *app) rankOver(ctx context.Context, r *results.Reader, name string, o ra
 	}
 	t := table{head: []string{o.over, "points", "best", "mean", "trial"}, data: list}
 	for _, g := range list {
-		t.add(g.Value, fmt.Sprint(g.N), fmt.Sprintf("%.6g", g.Best), fmt.Sprintf("%.6g", g.Mean), fmt.Sprint(g.Trial))
+		t.add(g.text, fmt.Sprint(g.N), d.number(g.Best), d.number(g.Mean), fmt.Sprint(g.Trial))
 	}
 	return a.printTable(t)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -46,7 +47,7 @@ func (a *app) reread(ctx context.Context, name, file string) error {
 	}
 	read, changed := 0, 0
 	for _, t := range rows {
-		if !t.State.Settled() || t.ExitCode == nil || *t.ExitCode != 0 {
+		if !t.State.Settled() || !s.endedWell(t) {
 			continue
 		}
 		did, err := s.rereadTrial(ctx, t)
@@ -67,17 +68,13 @@ func (a *app) reread(ctx context.Context, name, file string) error {
 
 // rereadTrial reads one output; it reports whether the outcome changed.
 func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, error) {
-	events, err := s.eventsOf(t)
-	if err != nil {
-		return false, err
-	}
-	reports, err := readOutput(s.trialDir(t.ID), events, s.spec.Patterns, s.a.now().UnixMicro())
+	reports, err := s.readOutput(t)
 	if err != nil {
 		return false, err
 	}
 	e := &sweep.Ended{Trial: t.ID, Attempt: t.Attempts + 1, State: sweep.Finished}
 	now := s.a.now().UnixMicro()
-	e.Exit = sweep.Exit{StartedAt: now, EndedAt: now}
+	e.Exit = sweep.Exit{Code: int(*t.ExitCode), StartedAt: now, EndedAt: now}
 	for i, o := range s.spec.Objectives {
 		series := sweep.Series{}
 		for _, r := range reports {
@@ -88,7 +85,7 @@ func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, e
 		v, step, ok := series.Reduce(o)
 		switch {
 		case !ok:
-			e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassNoObjective, "exit 0, but no "+o.Name+" was reported"
+			e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassNoObjective, fmt.Sprintf("exit %d, but no %s was reported", e.Exit.Code, o.Name)
 		case (math.IsNaN(v) || math.IsInf(v, 0)) && e.State == sweep.Finished:
 			e.State, e.Reason = sweep.Diverged, "the last report is "+sweep.KindOf(v)
 		}
@@ -114,13 +111,32 @@ func (s *sweeping) rereadTrial(ctx context.Context, t results.TrialRow) (bool, e
 	return true, s.store.Flush(ctx)
 }
 
-// readOutput parses the output, the metrics file and the event files in a
-// trial's directory, and the event files in another one.
-func readOutput(dir, events string, patterns []string, at int64) ([]sweep.Report, error) {
-	p, err := metric.New(patterns)
+// endedWell reports whether a status is no failure.
+func (s *sweeping) endedWell(t results.TrialRow) bool {
+	_, isValue := statusOf(t)
+	return t.ExitCode != nil && *t.ExitCode == 0 || s.spec.ExitValue != "" && isValue
+}
+
+// statusOf is the exit status of a past trial as a number that it chose.
+func statusOf(t results.TrialRow) (float64, bool) {
+	if t.ExitCode == nil || t.Class != "" && t.Class != sweep.ClassExit && t.Class != sweep.ClassNoObjective {
+		return 0, false
+	}
+	return sweep.Exit{Code: int(*t.ExitCode)}.Value()
+}
+
+// readOutput parses the output and the metrics file in the trial's directory of
+// a past trial, its other files with metrics, and its status.
+func (s *sweeping) readOutput(t results.TrialRow) ([]sweep.Report, error) {
+	named, err := s.filesOf(t)
 	if err != nil {
 		return nil, err
 	}
+	p, err := metric.New(s.spec.Patterns)
+	if err != nil {
+		return nil, err
+	}
+	dir, at := s.trialDir(t.ID), s.a.now().UnixMicro()
 	var out []sweep.Report
 	emit := func(r sweep.Report) { out = append(out, r) }
 	for name, parse := range map[string]func([]byte, int64, func(sweep.Report)){"output.log": p.Line, "metrics.jsonl": p.MetricsLine} {
@@ -142,7 +158,12 @@ func readOutput(dir, events string, patterns []string, at int64) ([]sweep.Report
 			return nil, err
 		}
 	}
-	readEvents(dir, events, func(_, name string, step int64, v float64) { p.Number(name, step, v, at, emit) })
+	for _, err := range readFiles(dir, named, files.Done, func(_, name string, step int64, v float64) { p.Number(name, step, v, at, emit) }) {
+		fmt.Fprintf(s.a.stderr, "trial %d: %v\n", t.ID, err)
+	}
+	if v, ok := statusOf(t); ok && s.spec.ExitValue != "" {
+		p.Number(s.spec.ExitValue, -1, v, at, emit)
+	}
 	return out, nil
 }
 

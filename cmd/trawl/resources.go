@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -75,9 +76,13 @@ func (f *fitting) enough(spec *sweep.Spec) error {
 	if more := spec.Retries.OOM; more != nil {
 		most = max(most, more.GPUs)
 	}
-	switch n := len(f.gpus); {
+	switch n := f.sound(); {
+	case most > 0 && len(f.gpus) > 0 && n == 0:
+		return fmt.Errorf("resources.gpus: %g, but %s", most, strings.Join(f.foreign(), "; "))
 	case most > 0 && n == 0:
-		return fmt.Errorf("resources.gpus: %g, but no GPU is visible: nvidia-smi is not on PATH, or %s hides all", most, visibleName)
+		return fmt.Errorf("resources.gpus: %g, but no GPU is visible: nvidia-smi is not on PATH or finds none, or %s hides all", most, visibleName)
+	case most > 1 && slices.ContainsFunc(f.gpus, func(g local.GPU) bool { return g.Part != "" }):
+		return fmt.Errorf("resources.gpus: %g, but MIG divides the GPUs, and a CUDA program uses one such device; want at most 1", most)
 	case most > float64(n):
 		return fmt.Errorf("resources.gpus: %g, but %d visible; want at most %d", most, n, n)
 	}
@@ -115,9 +120,10 @@ func (f *fitting) slots(spec *sweep.Spec, jobs int) {
 	cores := usableCores()
 	if g := f.need.GPUs; g > 0 {
 		n, trials := local.Share(g)
-		bound(float64(len(f.gpus)/n*trials), fmt.Sprintf("%s × %g%s", counted(len(f.gpus), "GPU"), g, f.inUse()))
+		sound := f.sound()
+		bound(float64(sound/n*trials), fmt.Sprintf("%s × %g%s", counted(sound, "GPU"), g, f.inUse()))
 		if f.need.CPUs == 0 {
-			f.need.CPUs = max(1, float64(cores)*g/float64(len(f.gpus)))
+			f.need.CPUs = max(1, float64(cores)*g/float64(sound))
 		}
 	}
 	per := f.need.CPUs
@@ -140,21 +146,37 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
+// sound is how many of the GPUs work.
+func (f *fitting) sound() int {
+	n := 0
+	for _, g := range f.gpus {
+		if g.Broken == "" {
+			n++
+		}
+	}
+	return n
+}
+
 // inUse says how many of the GPUs somebody else has.
 func (f *fitting) inUse() string {
-	n := len(f.foreign())
+	n := 0
+	for _, g := range f.gpus {
+		if g.Foreign != "" {
+			n++
+		}
+	}
 	if n == 0 {
 		return ""
 	}
 	return fmt.Sprintf(", %d of them in use by others", n)
 }
 
-// foreign are lines about the GPUs that others use, and are not taken.
+// foreign are lines about the GPUs that are not taken, most as others use them.
 func (f *fitting) foreign() []string {
 	var out []string
 	for _, g := range f.gpus {
-		if g.Foreign != "" {
-			out = append(out, fmt.Sprintf("GPU %d (%s) is not taken: %s", g.Index, g.UUID, plain(g.Foreign)))
+		if g.Foreign != "" || g.Broken != "" {
+			out = append(out, fmt.Sprintf("GPU %d (%s) is not taken: %s", g.Index, g.UUID, plain(cmp.Or(g.Broken, g.Foreign))))
 		}
 	}
 	return out

@@ -47,7 +47,7 @@ func (o *fileOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.set, "set", nil, "override a `key=value` of the file: budget.wall=2h")
 	f.StringArrayVarP(&o.params, "param", "p", nil, "a `parameter`: lr=log:1e-4..10/6, clip=.25,1,1000")
 	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or NAME:maximize")
-	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs points")
+	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs tpe gp cmaes nsga2 auto points")
 	f.StringVar(&o.name, "name", "", "`name` of the sweep (default: the file's name key, else its stem)")
 	f.IntVarP(&o.cap, "run-cap", "n", 0, "run at most this `number` of trials")
 }
@@ -159,6 +159,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnrunnable(f.Spec); err != nil {
+		return err
+	}
 	s, err := a.own(ctx, f.Spec, dir, o.revise)
 	if err != nil {
 		return err
@@ -188,6 +191,11 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	var err error
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
+	}
+	if row, err := s.db.Reader().Sweep(ctx, s.spec.Name); err == nil && row.Trials == 0 && !quiet { // said once
+		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
+			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
+		}
 	}
 	controls := make(chan loop.Control)
 	ctx, cancel := context.WithCancel(ctx)
@@ -329,17 +337,21 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	for _, line := range sum.Fuse {
-		fmt.Fprintln(s.a.stderr, "  | "+line)
+	if sum.State == "fuse" || sum.Finished == 0 && sum.Failed > 0 && sum.State == "finished" {
+		s.sayFuse(ctx, sum)
 	}
-	return exitOf(sum, s.spec, terminated, s.a)
+	if sum.State == "fuse" {
+		s.sayHint(ctx, sum)
+	}
+	return exitOf(sum, s.spec, totalOf(s.db.Reader(), s.spec), terminated, s.a)
 }
 
-func exitOf(sum loop.Summary, spec *sweep.Spec, terminated bool, a *app) error {
+// exitOf is how a run of a sweep of total trials (-1: unknown) ends.
+func exitOf(sum loop.Summary, spec *sweep.Spec, total int64, terminated bool, a *app) error {
 	name := spec.Name
 	switch sum.State {
 	case "stopped", "drained":
-		if total := totalTrials(spec); total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
+		if total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
 			fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
 		}
 		if terminated {
@@ -419,7 +431,7 @@ func (a *app) detach(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := runsDir(a.databasePath(), f.Spec.Name)

@@ -108,7 +108,7 @@ func TestExitStatus(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			a := &app{stderr: &out}
-			if got := a.status(exitOf(tt.sum, four, tt.terminated, a)); got != tt.want {
+			if got := a.status(exitOf(tt.sum, four, totalTrials(four), tt.terminated, a)); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 			if !strings.Contains(out.String(), tt.says) || tt.says == "" && out.Len() > 0 {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "__supervise" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"trawl": main, "dblock": dblock})
+	testscript.Main(m, map[string]func(){"trawl": main, "dblock": dblock, "gotrial": goTrial})
 }
 
 // patience bounds every wait of a script: far more than a busy machine needs.
@@ -39,9 +39,20 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		Setup:               scriptSetup,
 		Cmds:                scriptCmds(),
+		Condition:           scriptCondition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// scriptCondition knows [python:MODULE]: whether Debian's Python has a module.
+func scriptCondition(cond string) (bool, error) {
+	module, ok := strings.CutPrefix(cond, "python:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q; want python:MODULE", cond)
+	}
+	find := "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+	return exec.Command("/usr/bin/python3", "-c", find, module).Run() == nil, nil
 }
 
 // scriptSetup gives a script a home, two cores and no settings of trawl, and

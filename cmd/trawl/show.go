@@ -52,27 +52,37 @@ func (a *app) trialOf(ctx context.Context, r *results.Reader, s string) (results
 	return row, t, err
 }
 
+// showOptions say how a trial is shown.
+type showOptions struct {
+	format  string
+	secrets bool
+}
+
 func newShowCmd(a *app) *cobra.Command {
-	var format string
+	var o showOptions
 	cmd := &cobra.Command{
 		Use: "show TRIAL", Short: "Everything about one trial, with its exact command line",
-		Long: `Show prints one trial: N, best, last, or SWEEP/ and one of these.
+		Long: `Show prints one trial: N, best, last, or SWEEP/ and one of these; of what code it
+was, with which variables of the environment, and what has changed since.
 
 With --format args it prints the command line only, ready for a shell; with
 --format yaml the values; with --format diff what was not committed when it ran,
-for git apply. The command line is computed from the sweep file and
-the trial's values; the database does not hold it.
+for git apply. The command line is computed from the sweep file as it was when the
+trial started and from the trial's values; the database does not hold it. What is
+secret by its name (--api-key, TOKEN=, the password of an address) is shown as ***
+unless --secrets is given; of the environment secrets are not recorded at all.
 
 Exit status: 0 · 1 error, or no such trial · 2 usage.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], format) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.show(cmd.Context(), args[0], o) },
 	}
-	cmd.Flags().StringVar(&format, "format", "", "`format`: args, yaml or diff")
+	cmd.Flags().StringVar(&o.format, "format", "", "`format`: args, yaml or diff")
+	cmd.Flags().BoolVar(&o.secrets, "secrets", false, "show secrets in the command line")
 	a.jsonFlag(cmd)
 	return cmd
 }
 
-func (a *app) show(ctx context.Context, which, format string) error {
+func (a *app) show(ctx context.Context, which string, opts showOptions) error {
 	r, err := a.read(ctx)
 	if err != nil {
 		return err
@@ -82,31 +92,37 @@ func (a *app) show(ctx context.Context, which, format string) error {
 	if err != nil {
 		return err
 	}
-	spec, err := specOf(row)
+	o, err := a.originOf(ctx, r, row, t)
 	if err != nil {
 		return err
 	}
-	argv, err := a.commandOf(row, spec, t)
-	if err != nil {
-		return err
+	argv, dir := []string{}, ""
+	if !ranElsewhere(t) {
+		if argv, dir, err = o.command(a); err != nil {
+			return err
+		}
 	}
-	switch format {
+	if !opts.secrets {
+		argv = maskArgs(argv)
+	}
+	switch opts.format {
 	case "args":
+		if ranElsewhere(t) {
+			return fmt.Errorf("trial %s/%d has no command: it ran elsewhere", row.Name, t.ID)
+		}
 		fmt.Fprintln(a.stdout, shellLine(argv))
+		if strings.Contains(strings.Join(argv, " "), masked) {
+			fmt.Fprintln(a.stderr, "trawl: *** stands for a secret")
+		}
 		return nil
 	case "yaml":
 		return a.showYAML(t)
-	case "", "diff":
+	case "diff":
+		_, err := fmt.Fprint(a.stdout, o.diff)
+		return err
+	case "":
 	default:
-		return usagef("--format %s: want args, yaml or diff", format)
-	}
-	doc, diff, err := r.Provenance(ctx, row.Name, t.ID)
-	if err != nil {
-		return err
-	}
-	if format == "diff" {
-		_, err := fmt.Fprint(a.stdout, diff)
-		return err
+		return usagef("--format %s: want args, yaml or diff", opts.format)
 	}
 	attempts, err := r.Attempts(ctx, row.Name, t.ID)
 	if err != nil {
@@ -116,18 +132,34 @@ func (a *app) show(ctx context.Context, which, format string) error {
 	if err != nil {
 		return err
 	}
-	said, err := notesOf(ctx, r, row.Name, t.ID)
-	if err != nil {
-		return err
-	}
+	changed := o.changes(ctx, a)
 	if a.json {
-		return a.printJSON(map[string]any{"trial": t, "command": argv, "attempts": attempts, "metrics": series, "notes": said,
-			"provenance": rawOrNull(doc), "diff": diff})
+		return a.printJSON(map[string]any{"trial": t, "command": argv, "cwd": dir, "env": fileEnv(o.spec), "attempts": attempts, "metrics": series,
+			"notes": orEmpty(o.notes), "provenance": rawOrNull(o.doc), "diff": o.diff, "changed": orEmpty(changed)})
 	}
-	a.printTrial(t, argv, attempts, series)
-	a.printProvenance(doc, diff)
-	a.printNotes(said)
+	a.printTrial(t, argv, dir, attempts, series)
+	a.printProvenance(o, changed)
+	a.printNotes(o.notes)
 	return nil
+}
+
+// fileEnv are the variables of the file's `env:`, secrets masked.
+func fileEnv(spec *sweep.Spec) map[string]string {
+	out := map[string]string{}
+	for _, e := range spec.Env {
+		out[e.Name] = maskURL(e.Value)
+		if secretEnv(e.Name, e.Value) {
+			out[e.Name] = masked
+		}
+	}
+	return out
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 func rawOrNull(doc string) json.RawMessage {
@@ -135,20 +167,6 @@ func rawOrNull(doc string) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(doc)
-}
-
-// commandOf is the command line of a trial's last attempt.
-func (a *app) commandOf(row results.SweepRow, spec *sweep.Spec, t results.TrialRow) ([]string, error) {
-	if spec.Trainer != nil {
-		return trainerCommand(spec, t)
-	}
-	m := &jobMaker{sweeping: &sweeping{a: a, spec: spec, baseDir: row.Dir, runs: row.RunsDir}, interpreter: interpreter()}
-	pt, err := spec.Space.ParseJSON(t.Params)
-	if err != nil {
-		return nil, err
-	}
-	job, err := m.job(sweep.Trial{ID: t.ID, Point: pt, Seed: t.Seed, Attempt: max(1, t.Attempts)}, string(t.Params))
-	return job.Argv, err
 }
 
 // trainerCommand is the `trawl train` that gives the numbers of a trial.
@@ -193,7 +211,7 @@ func (a *app) showYAML(t results.TrialRow) error {
 	return nil
 }
 
-func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.AttemptRow, series []results.SeriesRow) {
+func (a *app) printTrial(t results.TrialRow, argv []string, dir string, attempts []results.AttemptRow, series []results.SeriesRow) {
 	w := a.stdout
 	state := string(t.State)
 	if t.Class != "" {
@@ -207,7 +225,11 @@ func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.A
 		fmt.Fprintf(w, "objective  %s\n", s)
 	}
 	fmt.Fprintf(w, "seconds    %.3g (%.3g of CPU, %.0f MiB at most)\n", t.Seconds, t.CPUSeconds, t.MaxRSSMB)
-	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, shellLine(argv), t.Params)
+	command := shellLine(argv)
+	if ranElsewhere(t) {
+		command = "none: it ran elsewhere"
+	}
+	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\nrun in     %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, dir, command, t.Params)
 	for _, x := range attempts {
 		state := x.State
 		if state == string(sweep.Queued) {

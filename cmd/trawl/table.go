@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -85,8 +86,30 @@ func plain(s string) string {
 	}, s)
 }
 
+// A digits prints numbers: in full for programs, as many as people read else.
+type digits bool
+
+// digits are in full where a listing is for programs.
+func (a *app) digits() digits { return digits(a.format == "csv" && !a.json) }
+
+func (d digits) number(f float64) string {
+	if d {
+		return strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return fmt.Sprintf("%.6g", f)
+}
+
+func (d digits) value(v sweep.Value) string {
+	if d {
+		return v.Python()
+	}
+	return short(v)
+}
+
 // variedParams prints the values of a trial that differ between trials.
-func variedParams(spec *sweep.Spec, params string) string {
+func variedParams(spec *sweep.Spec, params string) string { return digits(false).params(spec, params) }
+
+func (d digits) params(spec *sweep.Spec, params string) string {
 	pt, err := spec.Space.ParseJSON([]byte(params))
 	if err != nil {
 		return params
@@ -94,7 +117,7 @@ func variedParams(spec *sweep.Spec, params string) string {
 	var out []string
 	for i, p := range spec.Space.Params {
 		if p.Domain.Dist != sweep.Constant && !pt[i].IsAbsent() {
-			out = append(out, p.Name+"="+short(pt[i]))
+			out = append(out, p.Name+"="+d.value(pt[i]))
 		}
 	}
 	if name := spec.Repeats.Parameter; name != "" && spec.Repeats.N() > 1 {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/configs/examples"
-	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/runner/train"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -29,33 +28,7 @@ func newTrainCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train [--KEY VALUE…]",
 		Short: "Train one model with the built-in trainer, or evaluate one",
-		Long: `Train runs one training with the built-in trainer. Its flags are the keys that
-may stand under trainer: and under parameters: of a sweep file, and its numbers
-are those of the same trial in a sweep, to the bit.
-
-Stdout gets one JSON object per report, each epoch by default, with train_loss,
-train_accuracy (for numbers train_rmse), val_loss, val_accuracy, val_macro_f1 and
-val_top5_accuracy (for numbers val_rmse, val_mae and val_r2), grad_norm before
-clipping, learning_rate and examples_per_second, and at the end test_* if split
-has three parts. Stderr gets the rest: how a checkpoint was taken, and the
-SHA-256 of the weights.
-
-With --checkpoints DIR the state is kept in DIR/last.safetensors, from which the
-same command goes on after a kill with the same bits, and the model with the
-least val_loss in DIR/best.safetensors. Both can be read by --eval, init_from and
-other programs: they are safetensors files with layers.N.weight, [out, in], and
-layers.N.bias.
-
-With --eval CKPT nothing is trained: the checkpoint's figures on the validation
-and the test part are printed, with the settings that it was trained with unless
-flags say otherwise. CKPT is a file, a folder with one, SWEEP/N or SWEEP/best.
-
-Exit status: 0 · 1 error, or the training diverged · 2 usage.`,
-		Example: `  trawl train --data mnist --lr 0.5 --momentum 0.9 --epochs 3
-  trawl train --data iris.csv --target species --split 0.8,0.2,stratify --standardize true
-  trawl train --hidden 256,128 --optimizer adam --checkpoints digits
-  trawl train --eval digits
-  trawl train --init_from digits --freeze body --lr 0.01`,
+		Long:  trainLong, Example: trainExamples,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.keys = map[string]sweep.Value{}
@@ -70,11 +43,11 @@ Exit status: 0 · 1 error, or the training diverged · 2 usage.`,
 			return a.train(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().SortFlags = false
 	for _, k := range train.AllKeys() {
-		doc := k.Doc + " (" + k.Want + ")"
-		flags[k.Name] = cmd.Flags().String(k.Name, "", strings.ReplaceAll(doc, "`", "'"))
+		flags[k.Name] = cmd.Flags().String(k.Name, "", k.Doc)
 	}
+	cmd.SetUsageFunc(trainUsage)
+	cmd.SetFlagErrorFunc(trainFlagError)
 	cmd.Flags().StringVar(&o.checkpoints, "checkpoints", "", "keep the state in this `folder`, and go on from it")
 	cmd.Flags().StringVar(&o.eval, "eval", "", "evaluate this `checkpoint` and train nothing")
 	return cmd
@@ -144,28 +117,8 @@ func (a *app) checkpoint(ctx context.Context, dir, name string) (string, error) 
 	return path, nil
 }
 
-// notesOf are the notes of a trial: the hash of its weights, what its trainer
-// said, output that was lost; and which of its attempts were trained together with
-// others.
-func notesOf(ctx context.Context, r *results.Reader, name string, id sweep.TrialID) ([]*sweep.Note, error) {
-	entries, err := r.Events(ctx, name, id)
-	if err != nil {
-		return nil, err
-	}
-	list := []*sweep.Note{}
-	for _, e := range entries {
-		switch e := e.Event.(type) {
-		case *sweep.Note:
-			list = append(list, e)
-		case *sweep.Started:
-			if e.Group != "" {
-				list = append(list, &sweep.Note{What: "fused", Trial: id, Text: fmt.Sprintf("attempt %d, in the group of %s", e.Attempt, e.Group)})
-			}
-		}
-	}
-	return list, nil
-}
-
+// printNotes prints the notes of a trial: the hash of its weights, what its
+// trainer said, output that was lost.
 func (a *app) printNotes(list []*sweep.Note) {
 	for _, n := range list {
 		fmt.Fprintf(a.stdout, "%-10s %s\n", plain(n.What), plain(n.Text))

@@ -3,23 +3,29 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/runner/inproc"
+	"github.com/trawl-sweep/trawl/runner/local"
 	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
 )
@@ -30,10 +36,10 @@ func newTryCmd(a *app) *cobra.Command {
 		Use:   "try [FILE] [KEY=VALUE…] [-- CMD…]",
 		Short: "Run one trial in the foreground, unrecorded, and show what is read from it",
 		Long: `Try runs the first trial of FILE (default sweep.yaml), or one with the values given,
-in the foreground. It prints the trial's output and, beside each line, what was
-read from it. Nothing is recorded.
+in the foreground, with the GPUs that it would get. It prints the trial's output
+and, beside each line, what was read from it. Nothing is recorded.
 
-Exit status: that of the trial; 2 usage or sweep file.`,
+Exit status: that of the trial; 2 usage or sweep file; 130 interrupted.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			before, after := args, []string(nil)
 			dash := cmd.ArgsLenAtDash()
@@ -71,7 +77,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := os.Getwd()
@@ -93,8 +99,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 		return err
 	}
 	t.Attempt = 1
-	m := &jobMaker{sweeping: s, base: baseEnv(f.Spec, 1), interpreter: interpreter()}
-	job, err := m.job(t, e.Params)
+	job, err := newJobMaker(s, 1).job(t, e.Params)
 	if err != nil {
 		return err
 	}
@@ -102,7 +107,12 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 	if f.Spec.Trainer != nil {
 		return inproc.RunOne(ctx, job.Values, a.trainer(dir), a.stdout)
 	}
-	return a.tryCommand(ctx, f.Spec, job)
+	fits, err := a.fit(ctx, f.Spec, 1)
+	if err != nil {
+		fmt.Fprintf(a.stderr, "warning: %v\n", err) // run would refuse; one trial may show why it needs them
+		fits = fitting{}
+	}
+	return a.tryCommand(ctx, f.Spec, job, fits.gpus, fits.need)
 }
 
 // firstTrial is the first trial of a spec, or that of the values given.
@@ -133,8 +143,11 @@ func firstTrial(spec *sweep.Spec, values []string) (*sweep.Proposed, error) {
 	return got[0], nil
 }
 
-// tryCommand runs the job's command in the foreground and annotates its output.
-func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) error {
+// tryCommand runs the job's command in the foreground, with what it needs of the
+// GPUs, and annotates its output.
+func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job, gpus []local.GPU, need sweep.Resources) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if err := os.MkdirAll(filepath.Join(job.TrialDir, "checkpoint"), 0o755); err != nil {
 		return err
 	}
@@ -146,13 +159,26 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 			return err
 		}
 	}
-	fmt.Fprintf(a.stderr, "try: %s\n", shellLine(job.Argv))
+	if err := files.Remember(job.TrialDir, job.Files); err != nil {
+		return err
+	}
+	end, err := a.holdGPUs(ctx, spec, &job, gpus, need)
+	if ctx.Err() != nil {
+		return &exitErr{status: exitInterrupt}
+	}
+	if err != nil {
+		return err
+	}
+	defer end()
+	fmt.Fprintf(a.stderr, "try: %s\n", shellLine(maskArgs(job.Argv)))
 	n, err := newNotes(a, spec)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, job.Argv[0], job.Argv[1:]...)
+	cmd.Path, cmd.Err = programPath(job)
 	cmd.Dir, cmd.Env = job.Dir, job.Env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = job.Grace
 	out, errs := &lineWriter{n: n, w: a.stdout}, &lineWriter{n: n, w: a.stderr}
 	cmd.Stdout, cmd.Stderr = out, errs
@@ -160,8 +186,45 @@ func (a *app) tryCommand(ctx context.Context, spec *sweep.Spec, job runner.Job) 
 	out.flush()
 	errs.flush()
 	n.metricsFile(filepath.Join(job.TrialDir, "metrics.jsonl"))
-	n.eventFiles(job.TrialDir, job.Events)
+	if ctx.Err() != nil {
+		return &exitErr{status: exitInterrupt}
+	}
+	status := sweep.Exit{Code: cmd.ProcessState.ExitCode()}
+	how := files.Cut
+	if status.Code == 0 {
+		how = files.Done
+	}
+	n.files(job.TrialDir, job.Files, how)
+	if v, ok := status.Value(); ok && spec.ExitValue != "" {
+		fmt.Fprintf(a.stderr, "try: exit %d: %s\n", status.Code, spec.ExitValue)
+		n.parser.Number(spec.ExitValue, -1, v, 0, n.add)
+		err = nil
+	}
 	return n.conclude(err)
+}
+
+// programPath finds argv[0] as the supervisor does: on the PATH of the trial.
+func programPath(job runner.Job) (string, error) {
+	name := job.Argv[0]
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, kv := range job.Env {
+		list, ok := strings.CutPrefix(kv, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			p := filepath.Join(cmp.Or(dir, "."), name)
+			if !filepath.IsAbs(p) {
+				p = filepath.Join(job.Dir, p)
+			}
+			if st, err := os.Stat(p); err == nil && !st.IsDir() && unix.Access(p, unix.X_OK) == nil {
+				return p, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("exec: %s: no such program on PATH", name)
 }
 
 // notes says what was read from the output of a trial.
@@ -235,7 +298,7 @@ func (n *notes) conclude(err error) error {
 		s := n.series[o.Name]
 		if s == nil {
 			return &exitErr{exitError, fmt.Sprintf("exit 0, but no %q was read: the trial would be failed (no_objective); "+
-				"print JSON lines, or name a pattern under report.patterns", o.Name)}
+				"print JSON lines, or say under report: where it is (pattern, csv, json, tensorboard, trainer_state, exit_value)", o.Name)}
 		}
 		v, step, _ := s.Reduce(o)
 		fmt.Fprintf(n.a.stderr, "try: %s = %.6g (%s, step %d)\n", o.Name, v, orLast(o.Reduce), step)

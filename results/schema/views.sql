@@ -16,7 +16,9 @@ select s.id, s.name, s.description, s.method, nullif(s.metric, '') as metric, s.
   s.revision, s.dir as directory, s.doc as spec
 from t_sweeps s;
 
--- All attempts, with the words of the events of their start and end.
+-- All attempts, with the words of the events of their start and end. (limit -1:
+-- a query that is never true would else take the index from the choice of those
+-- that run, and fail.)
 create view t_runs as
 select a.sweep, a.trial, a.attempt, json_extract(e.data, '$.state') as state, coalesce(json_extract(e.data, '$.class'), '') as class,
   coalesce(json_extract(e.data, '$.requeue'), '') as requeue, coalesce(json_extract(e.data, '$.reason'), '') as reason,
@@ -30,7 +32,7 @@ union all
 select t.sweep, t.id, t.attempts, 'running', '', '', t.reason, json_extract(j.data, '$.token'), json_extract(j.data, '$.host'),
   json_extract(j.data, '$.boot'), json_extract(j.data, '$.dir'), json_extract(j.data, '$.argv'), json_extract(j.data, '$.slot'),
   j.at, null, null, null, '', '', null, null, null, null, json_extract(j.data, '$.gpus'), json_extract(j.data, '$.share')
-from t_trials t indexed by t_trials_active join t_journal j on j.seq = t.start_seq where t.active = 1 and t.state = 'running';
+from (select * from t_trials indexed by t_trials_active where active = 1 and state = 'running' limit -1) t join t_journal j on j.seq = t.start_seq;
 
 -- Trials with what their attempts say; those with one attempt, nearly all,
 -- need one row of it.

@@ -9,7 +9,10 @@ import (
 	"strconv"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 )
 
 // checkpointName is the folder in a trial's directory that is kept over attempts.
@@ -31,18 +34,28 @@ func (d *dirs) prepare(job runner.Job) error {
 			return err
 		}
 	}
-	if job.Attempt > 1 {
-		renameEvents(dir, job.Attempt-1)
-	}
-	if job.Events != "" {
-		renameEvents(job.Events, job.Attempt-1)
+	if job.Attempt > 1 || job.Files != nil {
+		if err := files.SetApart(dir, job.Files, job.Attempt); err != nil {
+			return err
+		}
 	}
 	for _, l := range job.Link {
 		if err := os.Symlink(l, filepath.Join(dir, filepath.Base(l))); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(dir, ParamsName), job.Params, 0o644)
+	return writeFile(filepath.Join(dir, ParamsName), job.Params)
+}
+
+func writeFile(path string, b []byte) error {
+	fd, err := openPlain(path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	if _, err = descriptor(fd).Write(b); err != nil {
+		err = &os.PathError{Op: "write", Path: path, Err: err}
+	}
+	return errors.Join(err, unix.Close(fd))
 }
 
 func (d *dirs) take(dir string) bool {
@@ -139,4 +152,34 @@ func shelve(dir string, attempt int) error {
 		}
 	}
 	return nil
+}
+
+// bare reports whether a trial's directory holds nothing but what was put there
+// for it: one look instead of one for each kind of file that it may have written.
+func bare(dir string) bool {
+	fd, err := openPlain(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var buf [1024]byte
+	var names [8]string
+	for {
+		n, err := unix.ReadDirent(fd, buf[:])
+		if err != nil {
+			return false
+		}
+		if n == 0 {
+			return true
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			used, _, found := unix.ParseDirent(rest, len(names), names[:0])
+			for _, name := range found {
+				if name != LogName && name != ParamsName && name != checkpointName {
+					return false
+				}
+			}
+			rest = rest[used:]
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,5 +47,37 @@ func TestDirsAhead(t *testing.T) {
 	}
 	if err := d.prepare(job(2, 1)); err != nil || !exists("2.stale-1/params.json") {
 		t.Errorf("what an unknown attempt left was not moved aside: %v", err)
+	}
+}
+
+// A directory is bare until the trial leaves a file or folder of its own in it.
+func TestBare(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "1")
+	if bare(dir) {
+		t.Error("no directory: got bare, want not")
+	}
+	d := dirs{}
+	if err := d.prepare(runner.Job{TrialDir: dir, Attempt: 1, Params: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	if !bare(dir) {
+		t.Error("as prepared: got not bare, want bare")
+	}
+	for i := range 100 {
+		name := filepath.Join(dir, fmt.Sprintf("a-file-with-a-long-name-%d", i))
+		if err := os.WriteFile(name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if bare(dir) {
+			t.Fatalf("with %d files more: got bare, want not", i+1)
+		}
+		if i%2 == 0 { // gaps and long listings, too
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == 0 && !bare(dir) {
+			t.Error("after the file was removed: got not bare, want bare")
+		}
 	}
 }

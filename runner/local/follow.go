@@ -15,6 +15,7 @@ import (
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/runner/metric"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -34,7 +35,7 @@ type followed struct {
 	parser *metric.Parser
 	log    tail
 	file   tail // $TRAWL_METRICS
-	events events
+	files  *files.Set
 	told   int64
 	lost   int64
 	batch  []sweep.Report
@@ -42,10 +43,10 @@ type followed struct {
 
 // mark is what runner.Job.Mark holds.
 type mark struct {
-	Log    int64            `json:"log"`
-	File   int64            `json:"file,omitempty"`
-	Events map[string]int64 `json:"events,omitempty"` // by path, below the trial's directory if it is
-	Parser string           `json:"parser,omitempty"`
+	Log    int64       `json:"log"`
+	File   int64       `json:"file,omitempty"`
+	Files  files.Marks `json:"files,omitempty"`
+	Parser string      `json:"parser,omitempty"`
 }
 
 func newFollowed(job runner.Job, patterns []string) *followed {
@@ -56,10 +57,11 @@ func newFollowed(job runner.Job, patterns []string) *followed {
 	f := &followed{job: job, parser: p}
 	f.log.path = filepath.Join(job.TrialDir, LogName)
 	f.file.path = filepath.Join(job.TrialDir, MetricsName)
-	f.events = events{dir: job.TrialDir, more: job.Events}
+	f.files = files.New(job.TrialDir, job.Files)
 	var m mark
 	if job.Mark != "" && json.Unmarshal([]byte(job.Mark), &m) == nil {
-		f.log.done, f.file.done, f.events.from = m.Log, m.File, m.Events
+		f.log.done, f.file.done = m.Log, m.File
+		f.files.Restore(m.Files)
 		_ = p.Restore(m.Parser) // a mark that we wrote; a damaged one restarts the implicit steps
 	}
 	return f
@@ -71,30 +73,36 @@ func (f *followed) offset() int64 {
 	return f.log.done
 }
 
-// read takes new lines; with last also one without its end, and all there is.
-func (f *followed) read(last bool) runner.Update {
+// read takes what is new; after the end also lines without theirs, and all there is.
+func (f *followed) read(end files.End) runner.Update {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	last := end != files.Running
 	u := runner.Update{Name: f.job.Name}
-	before := f.log.done + f.file.done + f.events.done
+	before := f.log.done + f.file.done
 	f.batch = nil
 	emit := func(r sweep.Report) { f.batch = append(f.batch, r) }
 	now := time.Now().UnixMicro()
 	more := func() bool { return last || len(f.batch) < maxBatch }
 	f.log.read(last, more, func(line []byte) { f.parser.Line(line, now, emit) })
-	f.file.read(last, more, func(line []byte) { f.parser.MetricsLine(line, now, emit) })
-	err := f.events.read(now, last, more, func(name string, step int64, v float64) { f.parser.Number(name, step, v, now, emit) })
+	var changed bool
+	var errs []error
+	if !last || f.file.done > 0 || !f.files.None() || !bare(f.job.TrialDir) {
+		f.file.read(last, more, func(line []byte) { f.parser.MetricsLine(line, now, emit) })
+		changed, errs = f.files.Read(now, end, more, func(_, name string, step int64, v float64) { f.parser.Number(name, step, v, now, emit) })
+	}
 	u.Reports = f.batch
-	if err != nil {
-		u.Note = &sweep.Note{What: "events_unread", Trial: f.job.Trial, Text: fmt.Sprintf("trial %d: %v", f.job.Trial, err)}
+	if len(errs) > 0 {
+		text := strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")
+		u.Note = &sweep.Note{What: "file_unread", Trial: f.job.Trial, Text: fmt.Sprintf("trial %d: %s", f.job.Trial, text)}
 	}
 	if f.log.lost > f.lost {
 		u.Note = &sweep.Note{What: "output_lost", Trial: f.job.Trial,
 			Text: fmt.Sprintf("trial %d: %d bytes of output were dropped before they could be read", f.job.Trial, f.log.lost-f.lost)}
 		f.lost = f.log.lost
 	}
-	if f.log.done+f.file.done+f.events.done != before && !last { // after the end nobody goes on from it
-		b, _ := json.Marshal(mark{f.log.done, f.file.done, f.events.offsets(), f.parser.State()})
+	if (changed || f.log.done+f.file.done != before) && !last { // after the end nobody goes on from it
+		b, _ := json.Marshal(mark{f.log.done, f.file.done, f.files.Marks(), f.parser.State()})
 		u.Mark = string(b)
 	}
 	if last {
@@ -113,10 +121,19 @@ func (f *followed) last(x sweep.Exit, output []byte) runner.Update {
 		f.log.whole = bytes.NewReader(output[1:])
 		f.mu.Unlock()
 	}
-	u := f.read(true)
+	end := files.Cut
+	if x.Code == 0 && x.Signal == 0 && x.Cause == sweep.StopNone && x.Class == "" {
+		end = files.Done
+	}
+	u := f.read(end)
 	if x.Code != 0 || x.Signal != 0 {
 		u.Tail = f.tail()
 		f.classify(&x, u.Tail)
+	}
+	if v, ok := x.Value(); ok && f.job.ExitValue != "" {
+		f.mu.Lock()
+		f.parser.Number(f.job.ExitValue, -1, v, x.EndedAt, func(r sweep.Report) { u.Reports = append(u.Reports, r) })
+		f.mu.Unlock()
 	}
 	u.Exit = &x
 	return u

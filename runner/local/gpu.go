@@ -126,7 +126,7 @@ func (d *Devices) tell(g GPU) {
 	defer d.mu.Unlock()
 	for _, v := range d.gpus {
 		if v.UUID == g.UUID {
-			v.TotalMB, v.UsedMB, v.at = g.TotalMB, g.UsedMB, time.Now()
+			v.TotalMB, v.UsedMB, v.Broken, v.at = g.TotalMB, g.UsedMB, g.Broken, time.Now()
 			if v.UsedMB <= foreignMB {
 				v.high = time.Time{}
 			} else if v.high.IsZero() {
@@ -318,6 +318,8 @@ func (d *Devices) lock(v *device, parts int, mb float64) (*os.File, string) {
 // that trials hold a part of it.
 func (d *Devices) refuse(v *device, inUse bool, mb float64) string {
 	switch {
+	case v.Broken != "":
+		return v.Broken
 	case v.Foreign != "" && !(inUse && d.unclear(v)):
 		return v.Foreign
 	case !inUse && v.UsedMB > foreignMB && !v.lingers() && !slices.ContainsFunc(v.apps, func(a app) bool { return a.uuid == v.UUID && a.token != "" }):

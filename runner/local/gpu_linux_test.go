@@ -26,6 +26,7 @@ once() {
 	case $1 in
 	--query-gpu=*) cat gpus ;;
 	--query-compute-apps=*) cat apps ;;
+	-L) cat list 2>/dev/null ;;
 	esac
 }
 once "$1"
@@ -82,6 +83,11 @@ func TestParseGPU(t *testing.T) {
 		{"0, GPU-x, NVIDIA H100, 81559, 4, 550.54\n", GPU{UUID: "GPU-x", Name: "NVIDIA H100", TotalMB: 81559, UsedMB: 4, Driver: "550.54"}, true},
 		{"7, GPU-x, T4, 15360 MiB, 12 MiB, 1\r\n", GPU{Index: 7, UUID: "GPU-x", Name: "T4", TotalMB: 15360, UsedMB: 12, Driver: "1"}, true},
 		{"1, GPU-x, Spark, [N/A], [Not Supported], 1", GPU{Index: 1, UUID: "GPU-x", Name: "Spark", Driver: "1"}, true},
+		{"0, GPU-x, A100, [Insufficient Permissions], [Insufficient Permissions], 535.1", GPU{UUID: "GPU-x", Name: "A100", Driver: "535.1"}, true}, // under MIG
+		{"3, GPU-x, [Unknown Error], [GPU is lost], [GPU is lost], 1", GPU{Index: 3, UUID: "GPU-x", Name: "[Unknown Error]", Driver: "1", Broken: "GPU is lost"}, true},
+		{"3, [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], 1", GPU{}, false},
+		{"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA driver is installed, and running.", GPU{}, false},
+		{"Unable to determine the device handle for GPU0000:65:00.0: Unknown Error", GPU{}, false},
 		{"1, GPU-x", GPU{Index: 1, UUID: "GPU-x"}, true},
 		{"index, uuid, name", GPU{}, false},
 		{"No devices were found", GPU{}, false},
@@ -107,8 +113,11 @@ func TestVisibleGPUs(t *testing.T) {
 		{"-1", true, ""},
 		{"2,0", true, "c a"},
 		{"GPU-b, GPU-d", true, "b d"},
-		{"1,9,2", true, "b"}, // as in CUDA: an invalid one ends the list
-		{"GPU-", true, ""},   // the beginning of all is the name of none
+		{"1,9,2", true, "b"},     // as in CUDA: an invalid one ends the list
+		{"GPU-", true, ""},       // the beginning of all is the name of none
+		{"0,0,1", true, "a"},     // one GPU twice
+		{"NoDevFiles", true, ""}, // Slurm's word for none
+		{" 1 , 2 ", true, "b c"},
 	} {
 		got, err := ListGPUs(t.Context(), tt.visible, tt.set)
 		if err != nil {
@@ -124,14 +133,107 @@ func TestVisibleGPUs(t *testing.T) {
 	}
 }
 
+// The devices that MIG makes of a GPU stand in its place, and are named by
+// their own UUIDs, of drivers old and new.
+func TestDividedGPUs(t *testing.T) {
+	dir := pretend(t, 0)
+	write(t, filepath.Join(dir, "gpus"), "0, GPU-aa11, NVIDIA A100-SXM4-40GB, [Insufficient Permissions], [Insufficient Permissions], 535.1\n1, GPU-aa22, NVIDIA T4, 15360, 4, 535.1\n")
+	write(t, filepath.Join(dir, "list"), `GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa11)
+  MIG 3g.20gb     Device  0: (UUID: MIG-c6d4f1ef)
+  MIG 1c.2g.10gb  Device  1: (UUID: MIG-GPU-aa11/7/0)
+GPU 1: NVIDIA T4 (UUID: GPU-aa22)
+`)
+	for _, tt := range []struct {
+		visible string
+		set     bool
+		want    string
+	}{
+		{"", false, "MIG-c6d4f1ef MIG-GPU-aa11/7/0 GPU-aa22"},
+		{"MIG-GPU-aa11/7/0,1", true, "MIG-GPU-aa11/7/0 GPU-aa22"},
+		{"MIG-c6d", true, "MIG-c6d4f1ef"},
+		{"0,1", true, "MIG-c6d4f1ef GPU-aa22"}, // CUDA takes the first device of a divided GPU
+		{"GPU-aa11", true, "MIG-c6d4f1ef"},
+		{"GPU-aa", true, ""}, // the beginning of two
+		{"MIG-", true, ""},
+	} {
+		got, err := ListGPUs(t.Context(), tt.visible, tt.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, g := range got {
+			names = append(names, g.UUID)
+		}
+		if strings.Join(names, " ") != tt.want {
+			t.Errorf("%q: got %v, want %s", tt.visible, names, tt.want)
+		}
+	}
+	got, _ := ListGPUs(t.Context(), "", false)
+	want := GPU{UUID: "MIG-c6d4f1ef", Name: "NVIDIA A100-SXM4-40GB MIG 3g.20gb", Driver: "535.1", Part: "GPU-aa11", TotalMB: 20e9 / (1 << 20)}
+	if len(got) != 3 || got[0] != want || got[1].TotalMB != 10e9/(1<<20) {
+		t.Errorf("got %+v, want first %+v", got, want)
+	}
+	d := devices(t, t.TempDir())
+	seen := map[string]bool{}
+	for range 3 {
+		g, why := d.Take(gpus(1))
+		if g == nil {
+			t.Fatal(why)
+		}
+		seen[strings.TrimPrefix(g.Env[0], "CUDA_VISIBLE_DEVICES=")] = true
+	}
+	if !seen["MIG-c6d4f1ef"] || !seen["MIG-GPU-aa11/7/0"] || !seen["GPU-aa22"] {
+		t.Errorf("handed out: %v", seen)
+	}
+}
+
+// A GPU that has fallen off the bus is never handed out, be it lost later.
+func TestLostGPUs(t *testing.T) {
+	dir := pretend(t, 2)
+	lost := "0, GPU-a, P, 80000, 4, 1\n1, GPU-b, P, [GPU is lost], [GPU is lost], 1\n"
+	d := devices(t, t.TempDir())
+	eventually(t, d, gpus(2), "")
+	write(t, filepath.Join(dir, "gpus"), lost)
+	eventually(t, d, gpus(2), "GPU 1: GPU is lost")
+	eventually(t, d, gpus(1), "")
+}
+
+// What nvidia-smi does not tell of processes is no process, and no memory.
+func TestAppsOfSMI(t *testing.T) {
+	dir := pretend(t, 1)
+	write(t, filepath.Join(dir, "apps"), fmt.Sprintf("GPU-a, %d, [N/A]\nGPU-a, [Insufficient Permissions], [Insufficient Permissions]\n"+
+		"GPU-a, %[1]d, 700 MiB\nNo running processes found\nGPU-a, 4194305, 900\n", os.Getpid()))
+	got, err := findSMI().apps(t.Context())
+	if err != nil || len(got) != 3 || got[0].mb != 0 || got[1].mb != 700 || !got[1].known || got[2].mb != 900 || got[2].known {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestFailingSMI(t *testing.T) {
 	dir := pretend(t, 1)
-	write(t, filepath.Join(dir, "nvidia-smi"), "#!/bin/sh\necho 'NVIDIA-SMI has failed: no driver'\nexit 9\n")
-	if err := os.Chmod(filepath.Join(dir, "nvidia-smi"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ListGPUs(t.Context(), "", false); err == nil || !strings.Contains(err.Error(), "no driver") {
-		t.Errorf("got %v, %v", got, err)
+	for _, tt := range []struct {
+		said   string
+		status int
+		n      int
+		err    string
+	}{
+		{"NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", 9, 0, "couldn't communicate"},
+		{"Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.161", 18, 0, "version mismatch"},
+		{"No devices were found", 6, 0, ""},
+		{"No devices were found", 0, 0, ""},
+		{"0, GPU-a, P, 80000, 4, 1\nWARNING: infoROM is corrupted at gpu 0000:01:00.0", 14, 1, ""}, // a warning is no failure
+	} {
+		write(t, filepath.Join(dir, "nvidia-smi"), fmt.Sprintf("#!/bin/sh\ncat <<'.'\n%s\n.\nexit %d\n", tt.said, tt.status))
+		if err := os.Chmod(filepath.Join(dir, "nvidia-smi"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ListGPUs(t.Context(), "", false)
+		if _, aerr := findSMI().apps(t.Context()); (aerr == nil) != (tt.status == 0 || tt.status == 14) {
+			t.Errorf("%q: processes: %v", tt.said, aerr)
+		}
+		if len(got) != tt.n || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%q: got %v, %v", tt.said, got, err)
+		}
 	}
 	t.Setenv("PATH", t.TempDir())
 	if got, err := ListGPUs(t.Context(), "", false); err != nil || got != nil {

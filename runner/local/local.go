@@ -68,6 +68,7 @@ type Backend struct {
 	o       Options
 	boot    string
 	updates chan runner.Update
+	later   chan *ahead   // to be prepared, one after the other
 	done    chan struct{} // closed by Close
 	wg      sync.WaitGroup
 
@@ -104,63 +105,47 @@ func New(o Options) (*Backend, error) {
 		o.Exe = []string{exe, "__supervise"}
 	}
 	adopt() // orphans of a supervisor that dies come to us
-	b := &Backend{o: o, boot: bootID(), updates: make(chan runner.Update, 4096), done: make(chan struct{}), jobs: map[string]*slot{}}
-	b.wg.Add(1)
+	b := &Backend{o: o, boot: bootID(), updates: make(chan runner.Update, 4096), later: make(chan *ahead, 64),
+		done: make(chan struct{}), jobs: map[string]*slot{}}
+	b.wg.Add(2)
 	go b.poll()
+	go b.prepareLater()
 	return b, nil
 }
 
 // Updates is the news of all jobs.
 func (b *Backend) Updates() <-chan runner.Update { return b.updates }
 
-// Start hands the job to a free slot. The directory is made and the order sent
-// on a goroutine of its own, so that the loop can start the next trial.
+// Start hands the job to a free slot, or, if it may wait, to one that will be.
+// The directory is made and the order sent on a goroutine of its own, so that
+// the loop can start the next trial.
 func (b *Backend) Start(_ context.Context, job runner.Job) error {
-	s, err := b.free()
+	s, err := b.place(job.Waits)
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.jobs[job.Name] != nil {
-		s.busy = false
 		return fmt.Errorf("local: job %s runs already", job.Name)
 	}
 	b.jobs[job.Name] = s
-	s.job, s.starting, s.asked = newFollowed(job, b.o.Patterns), true, nil
+	n := &ahead{slot: s, f: newFollowed(job, b.o.Patterns)}
+	s.next = append(s.next, n)
+	if job.Waits {
+		select {
+		case b.later <- n:
+			return nil
+		default:
+		}
+	}
 	b.wg.Add(1)
 	go func() {
 		defer b.wg.Done()
-		s.launch(job)
+		b.prepare(n)
+		b.dirs.ahead(job)
 	}()
 	return nil
-}
-
-// launch makes the trial's directory and gives the job to the supervisor.
-func (s *slot) launch(job runner.Job) {
-	err := s.b.dirs.prepare(job)
-	if err == nil {
-		err = s.start(s.b.order(job))
-		s.b.dirs.ahead(job)
-	}
-	s.b.mu.Lock()
-	s.starting = false
-	asked := s.asked
-	if err != nil {
-		s.job = nil
-		s.unsettled++
-	}
-	s.b.mu.Unlock()
-	if err != nil {
-		now := time.Now().UnixMicro()
-		job.Grant.Release()
-		s.b.drop(s)
-		s.b.emit(runner.Update{Name: job.Name, Exit: &sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error(), StartedAt: now, EndedAt: now}})
-		return
-	}
-	if asked != nil {
-		s.stop(job.Name, asked.why, asked.hard)
-	}
 }
 
 // stopAsked is a stop that came before the job had reached its supervisor.
@@ -173,6 +158,9 @@ func (b *Backend) order(job runner.Job) *order {
 	o := &order{name: job.Name, token: job.Token, boot: b.boot, argv: job.Argv, dir: job.Dir, trialDir: job.TrialDir,
 		env:     append(job.Env[:len(job.Env):len(job.Env)], "TRAWL_TOKEN="+job.Token),
 		timeout: job.Timeout, stall: job.StallTimeout, signal: job.Signal, grace: job.Grace, logLimit: job.LogLimit, memory: job.Memory}
+	if job.StallTimeout > 0 {
+		o.files = job.Files
+	}
 	if job.Grant != nil {
 		o.held = job.Grant.Held
 	}
@@ -182,39 +170,45 @@ func (b *Backend) order(job runner.Job) *order {
 	return o
 }
 
-// free returns a slot without a job, marked busy.
-func (b *Backend) free() (*slot, error) {
+// place returns the slot for a new job: one with nothing to do, else, for a job
+// that may wait, the one with the fewest jobs before it.
+func (b *Backend) place(waits bool) (*slot, error) {
 	if err := b.find(); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	best := (*slot)(nil)
+	var best, least *slot
 	used := map[string]bool{}
 	for _, s := range b.slots {
 		used[s.dir] = true
-		if !s.busy && (best == nil || s.conn != nil && best.conn == nil || s.unsettled < best.unsettled) {
+		if least == nil || len(s.next) < len(least.next) {
+			least = s
+		}
+		if !s.busy && len(s.next) == 0 && (best == nil || s.conn != nil && best.conn == nil || s.unsettled < best.unsettled) {
 			best = s
 		}
 	}
-	if best == nil {
-		for k := 0; best == nil; k++ {
-			if dir := b.slotDir(k); !used[dir] {
-				best = &slot{b: b, dir: dir}
-				b.slots = append(b.slots, best)
-			}
+	if best == nil && waits {
+		best = least
+	}
+	for k := 0; best == nil; k++ {
+		if dir := b.slotDir(k); !used[dir] {
+			best = &slot{b: b, dir: dir}
+			b.slots = append(b.slots, best)
 		}
 	}
-	best.busy = true
 	return best, nil
 }
 
 func (b *Backend) slotDir(k int) string { return filepath.Join(b.o.RunsDir, ".slots", strconv.Itoa(k)) }
 
+// drop frees the slot for the job that waits for it.
 func (b *Backend) drop(s *slot) {
 	b.mu.Lock()
 	s.busy = false
 	b.mu.Unlock()
+	s.advance()
 }
 
 // Stop asks a job to end.
@@ -266,6 +260,11 @@ func (b *Backend) Aside(cmd *exec.Cmd) error {
 func (b *Backend) emit(u runner.Update) {
 	select {
 	case b.updates <- u:
+		return
+	default:
+	}
+	select {
+	case b.updates <- u:
 	case <-b.done:
 	}
 }
@@ -313,6 +312,9 @@ func (b *Backend) Close() error {
 	for _, s := range slots {
 		if s.job != nil { // its supervisor holds on
 			s.job.job.Grant.Release()
+		}
+		for _, n := range s.next {
+			n.f.job.Grant.Release()
 		}
 	}
 	b.dirs.close()

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		hold(dir, os.Getenv("LOCAL_TEST_SCRIPT"))
 		return
 	}
+	// The race detector holds every process for a second at its end, to see late
+	// races; with a supervisor per backend that is most of the time of all tests.
+	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=50"))
 	goleak.VerifyTestMain(m)
 }
 

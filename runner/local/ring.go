@@ -30,8 +30,8 @@ const (
 type record struct {
 	Name, Token, Boot string
 	Seq               uint64
-	PID               int    // the current job's process, leader of its session
-	Born              uint64 // its start time in the clock ticks of /proc
+	PID               int    // leader of the session that the current job's process is in
+	Born              uint64 // nothing of the job is older, in the clock ticks of /proc
 	Exit              sweep.Exit
 }
 

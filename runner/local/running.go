@@ -3,7 +3,6 @@ package local
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/trawl-sweep/trawl/runner/metric/tfevents"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -29,6 +28,7 @@ type running struct {
 	asked    bool // the signal was sent
 	kill     time.Time
 	size     int64 // of output and metrics at the last look
+	touched  int64 // changes when a file with metrics is written
 	grown    time.Time
 	read     int64 // what trawl has read of the output
 	deadline time.Time
@@ -73,15 +73,13 @@ func (s *supervisor) begin(body []byte) {
 		s.settle(sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: err.Error()})
 		return
 	}
-	s.note(o, s.job.pid, ticks)
+	s.note(o, sessionOf(s.job.pid), ticks)
 }
 
 // exec starts the job's process.
 func (s *supervisor) exec() (err error) {
 	j := s.job
-	// Readable, too, so that a short output goes to trawl with the end.
-	j.log, err = os.OpenFile(filepath.Join(j.trialDir, LogName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
+	if j.log, err = openLog(filepath.Join(j.trialDir, LogName)); err != nil {
 		return err
 	}
 	exe, err := s.lookPath(j.order)
@@ -109,6 +107,31 @@ func (s *supervisor) exec() (err error) {
 	return nil
 }
 
+// openLog opens a trial's output: readable, too, so that a short one goes to
+// trawl with the end.
+func openLog(path string) (*os.File, error) {
+	fd, err := openPlain(path, unix.O_RDWR|unix.O_CREAT|unix.O_APPEND)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// openPlain opens a file as the kernel does it: package os tries to have each
+// file polled, which a short trial notices.
+func openPlain(path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0o644)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return -1, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		return fd, nil
+	}
+}
+
 // ringAtEnd makes the bell tell the end of the job, where the kernel has no pidfd.
 func (s *supervisor) ringAtEnd(j *running) error {
 	if s.bell[0] < 0 {
@@ -121,7 +144,7 @@ func (s *supervisor) ringAtEnd(j *running) error {
 	j.ends, j.waited = s.bell[0], &waited{}
 	go func() { // ends with the process
 		j.waited.wait(j.pid)
-		_, _ = socket(s.bell[1]).Write([]byte{1})
+		_, _ = descriptor(s.bell[1]).Write([]byte{1})
 	}()
 	return nil
 }
@@ -185,8 +208,7 @@ func (s *supervisor) settle(x sweep.Exit) {
 	x.StartedAt, x.EndedAt = j.began.UnixMicro(), time.Now().UnixMicro()
 	s.seq++
 	r := record{Name: j.name, Token: j.token, Boot: j.boot, Seq: s.seq, Exit: x}
-	s.cap()
-	output := j.output()
+	output := j.output(s.cap())
 	if j.log != nil {
 		j.log.Close()
 	}
@@ -251,7 +273,7 @@ func (s *supervisor) signal() {
 	if sig == 0 {
 		sig = syscall.SIGTERM
 	}
-	if syscall.Kill(-s.job.pid, sig) != nil { // its session leader's group
+	if syscall.Kill(-s.job.pid, sig) != nil { // its group
 		_ = syscall.Kill(s.job.pid, sig)
 	}
 }
@@ -293,12 +315,14 @@ func (s *supervisor) look(now time.Time) {
 		return
 	}
 	j.looked = now
-	n := outputSize(j.trialDir)
-	if j.stall > 0 { // a trial that speaks to TensorBoard alone is not silent
-		tfevents.Find(j.trialDir, func(path, _ string) { n += fileSize(path) })
+	n, touched := outputSize(j.trialDir), int64(0)
+	if j.stall > 0 { // a trial that speaks to its files alone is not silent
+		var more int64
+		more, touched = files.Volume(j.trialDir, j.files)
+		n += more
 	}
-	if n != j.size {
-		j.size, j.grown = n, now
+	if n != j.size || touched != j.touched {
+		j.size, j.touched, j.grown = n, touched, now
 	}
 	if !j.asked && !j.deadline.IsZero() && !now.Before(j.deadline) {
 		s.stop(sweep.StopTimeout, false)
@@ -338,31 +362,34 @@ func fileSize(path string) int64 {
 // shortOutput is the longest output that goes to trawl with the exit record.
 const shortOutput = 4096
 
-// output returns the whole output behind a 1, if it is short; else nothing,
-// and trawl reads the file.
-func (j *running) output() []byte {
-	if j.log == nil {
+// output returns the whole output, of this size, behind a 1 if it is short; else
+// nothing, and trawl reads the file.
+func (j *running) output(size int64) []byte {
+	if size < 0 || size > min(shortOutput, j.logLimit) {
 		return nil
 	}
-	b := make([]byte, 1+shortOutput+1)
-	n, err := j.log.ReadAt(b[1:], 0)
-	if n > shortOutput || int64(n) > j.logLimit || err != nil && !errors.Is(err, io.EOF) {
-		return nil
-	}
+	b := make([]byte, 1+size)
 	b[0] = 1
-	return b[:1+n]
+	if _, err := j.log.ReadAt(b[1:], 0); err != nil {
+		return nil
+	}
+	return b
 }
 
 // cap punches the middle out of output beyond the limit: never the first and
-// the last half of it, never what a living trawl has not read.
-func (s *supervisor) cap() {
+// the last half of it, never what a living trawl has not read. It returns the
+// size of the output, or -1.
+func (s *supervisor) cap() int64 {
 	j := s.job
-	if j.log == nil || j.logLimit <= 0 {
-		return
+	if j.log == nil {
+		return -1
 	}
 	st, err := j.log.Stat()
-	if err != nil || st.Size() <= j.logLimit {
-		return
+	if err != nil {
+		return -1
+	}
+	if st.Size() <= j.logLimit {
+		return st.Size()
 	}
 	from, to := j.logLimit/2, st.Size()-j.logLimit/2
 	if s.conn >= 0 {
@@ -371,4 +398,5 @@ func (s *supervisor) cap() {
 	if to > from {
 		_ = punch(j.log, from, to) // a file system without holes keeps it all
 	}
+	return st.Size()
 }

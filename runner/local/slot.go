@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -27,7 +27,8 @@ type slot struct {
 	job       *followed
 	unsettled int
 	waiting   *order
-	starting  bool // the job is on its way to the supervisor
+	next      []*ahead // jobs for when this one has ended
+	starting  bool     // the job is on its way to the supervisor
 	asked     *stopAsked
 	pid       int     // of the supervisor, if it is our child
 	holds     record  // what an adopted supervisor runs
@@ -206,17 +207,17 @@ func (s *slot) exited(rec record, output []byte) {
 			s.busy = false
 		}
 		s.b.mu.Unlock()
+		s.advance()
 		return
 	}
 	s.job = nil
 	s.unsettled++
 	s.b.mu.Unlock()
+	s.b.drop(s) // the next one starts before the end of this one is looked at
 	f.order.Lock()
 	defer f.order.Unlock()
 	s.b.release(f, &rec.Exit)
-	u := f.last(rec.Exit, output)
-	s.b.drop(s)
-	s.b.emit(u)
+	s.b.emit(f.last(rec.Exit, output))
 }
 
 // gone deals with the loss of the supervisor: its trial is ended and lost.
@@ -257,6 +258,7 @@ func (s *slot) lost(token string) {
 	}
 	if f != nil {
 		s.job = nil
+		s.unsettled++
 	}
 	s.b.mu.Unlock()
 	if f == nil {
@@ -322,6 +324,12 @@ func reapOrphans(b *Backend) {
 // stop sends a stop order.
 func (s *slot) stop(name string, why sweep.Stop, hard bool) {
 	s.b.mu.Lock()
+	if n := s.find(name); n != nil {
+		n.asked = &stopAsked{why: why}
+		s.b.mu.Unlock()
+		s.advance()
+		return
+	}
 	if s.starting {
 		s.asked = &stopAsked{why, hard || s.asked != nil && s.asked.hard}
 		s.b.mu.Unlock()
@@ -333,9 +341,8 @@ func (s *slot) stop(name string, why sweep.Stop, hard bool) {
 		s.job, s.busy = nil, false
 		s.unsettled++
 		s.b.mu.Unlock()
-		f.job.Grant.Release()
-		now := time.Now().UnixMicro()
-		s.b.emit(runner.Update{Name: f.job.Name, Exit: &sweep.Exit{Code: -1, Cause: why, StartedAt: now, EndedAt: now}})
+		s.b.emit(neverRan(f.job, sweep.Exit{Cause: why}))
+		s.advance()
 		return
 	}
 	s.b.mu.Unlock()
@@ -358,7 +365,7 @@ func (s *slot) follow() {
 		return
 	}
 	f.order.Lock()
-	u := f.read(false)
+	u := f.read(files.Running)
 	if len(u.Reports) > 0 || u.Note != nil {
 		s.b.emit(u)
 	}

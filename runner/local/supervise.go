@@ -132,7 +132,7 @@ func (s *supervisor) attach(c int) {
 	} else {
 		w.str("").str("")
 	}
-	_ = send(socket(c), msgHello, w.b) // one that is gone again is noticed by hear
+	_ = send(descriptor(c), msgHello, w.b) // one that is gone again is noticed by hear
 }
 
 // part closes the connection to trawl.
@@ -195,7 +195,10 @@ func (s *supervisor) poll(d time.Duration) (trial, conn, listen bool) {
 	if d >= 0 {
 		ms = int((d + time.Millisecond - 1) / time.Millisecond)
 	}
-	n, err := unix.Poll(fds[:], ms)
+	n, err := pollShort(fds[:], min(uint(ms), shortPoll))
+	if err == nil && n == 0 && (ms < 0 || ms > shortPoll) {
+		n, err = unix.Poll(fds[:], ms)
+	}
 	if err != nil || n == 0 { // EINTR: the loop looks, and comes back
 		return false, false, false
 	}
@@ -282,7 +285,7 @@ func (s *supervisor) obey(kind byte, body []byte) {
 func (s *supervisor) write(r record, output []byte) {
 	b := r.encode()
 	_, _ = s.ring.WriteAt(b, recordSize*int64(1+r.Seq%ringRecords)) // allocated: it can only fail with the disk itself
-	if s.conn >= 0 && send(socket(s.conn), msgExit, append(b, output...)) == nil {
+	if s.conn >= 0 && send(descriptor(s.conn), msgExit, append(b, output...)) == nil {
 		return
 	}
 	s.late = true
@@ -290,15 +293,15 @@ func (s *supervisor) write(r record, output []byte) {
 }
 
 // note writes down what runs, for a trawl that finds us dead.
-func (s *supervisor) note(o *order, pid int, born uint64) {
-	b := record{Name: o.name, Token: o.token, Boot: o.boot, PID: pid, Born: born}.encode()
+func (s *supervisor) note(o *order, session int, born uint64) {
+	b := record{Name: o.name, Token: o.token, Boot: o.boot, PID: session, Born: born}.encode()
 	_, _ = s.ring.WriteAt(b, 0)
 }
 
-// socket writes to a descriptor until all is written.
-type socket int
+// descriptor writes until all is written.
+type descriptor int
 
-func (c socket) Write(b []byte) (n int, err error) {
+func (c descriptor) Write(b []byte) (n int, err error) {
 	for n < len(b) {
 		k, err := unix.Write(int(c), b[n:])
 		if err == unix.EINTR {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,15 +21,20 @@ func adopt() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 // withoutPidfd makes a test do what older kernels need.
 var withoutPidfd bool
 
-// trialAttr is how a trial starts: in its own session, and dead when the
-// thread that started it ends. pidfd gets a descriptor of the process, or -1
-// before Linux 5.4.
+// trialAttr is how a trial starts: in a process group of its own in the
+// supervisor's session, and dead when the thread that started it ends. A session
+// of its own would cost it a scheduling group (autogroup), 5 % of the shortest
+// trials. pidfd gets a descriptor of the process, or -1 before Linux 5.4.
 func trialAttr(pidfd *int) *syscall.SysProcAttr {
 	if withoutPidfd {
 		pidfd = nil
 	}
-	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: pidfd}
 }
+
+// sessionOf is the session of a trial that this process started: its own, in
+// which nothing is that is not of its trials.
+func sessionOf(int) int { return os.Getpid() }
 
 // children returns the living children of a process, zombies included.
 func children(pid int) []int {
@@ -169,8 +175,8 @@ const recvCloexec = unix.MSG_CMSG_CLOEXEC
 const sockCloexec = syscall.SOCK_CLOEXEC
 
 // orphan reports whether a child of this process was left to it by a
-// supervisor: every process that we start ourselves is a supervisor, and those
-// lead the session that they were born in and still run as one.
+// supervisor: every process that we start ourselves is a supervisor, and still
+// runs as one.
 func orphan(pid int, s stat) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	return err == nil && !bytes.Contains(b, []byte("__supervise\x00")) && s.ppid == os.Getpid()
@@ -203,4 +209,20 @@ func lockRange(f *os.File, from, n int64) error {
 func lockedRange(f *os.File, from, n int64) bool {
 	l := unix.Flock_t{Type: unix.F_WRLCK, Start: from, Len: n}
 	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &l) == nil && l.Type != unix.F_UNLCK
+}
+
+// shortPoll is how many milliseconds the supervisor waits before it tells the
+// runtime that it does.
+const shortPoll = 4
+
+// pollShort is poll(2) of which Go's runtime is not told. It takes a thread that
+// waits in a system call for lost, hands its place to others and wakes them up
+// again at its return, which is more work than all the rest of a short trial.
+func pollShort(fds []unix.PollFd, ms uint) (int, error) {
+	ts := unix.NsecToTimespec(int64(ms) * 1e6)
+	n, _, e := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), nil
 }

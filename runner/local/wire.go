@@ -36,13 +36,17 @@ type order struct {
 	grace             time.Duration
 	logLimit          int64
 	memory            int64
-	held              []*os.File // go beside it, as descriptors
+	files             []sweep.ReportFile // with stall: those that are watched
+	held              []*os.File         // go beside it, as descriptors
 }
 
 func (o *order) encode() []byte {
 	w := wire{b: make([]byte, 0, 4096)}
 	w.str(o.name).str(o.token).str(o.boot).strs(o.argv).str(o.dir).strs(o.env).str(o.trialDir)
 	w.int(int64(o.timeout)).int(int64(o.stall)).int(int64(o.signal)).int(int64(o.grace)).int(o.logLimit).int(o.memory)
+	for _, f := range o.files {
+		w.str(string(f.Kind)).str(f.Path)
+	}
 	return w.b
 }
 
@@ -52,6 +56,9 @@ func decodeOrder(b []byte) (*order, error) {
 		env: w.getStrs(), trialDir: w.getStr()}
 	o.timeout, o.stall = time.Duration(w.getInt()), time.Duration(w.getInt())
 	o.signal, o.grace, o.logLimit, o.memory = int(w.getInt()), time.Duration(w.getInt()), w.getInt(), w.getInt()
+	for !w.bad && len(w.b) > 0 {
+		o.files = append(o.files, sweep.ReportFile{Kind: sweep.FileKind(w.getStr()), Path: w.getStr()})
+	}
 	if w.bad || len(o.argv) == 0 {
 		return nil, fmt.Errorf("a damaged order")
 	}

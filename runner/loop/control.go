@@ -88,6 +88,9 @@ func (l *loop) stopAll(ctx context.Context, hard bool) error {
 // killOne ends one trial for good.
 func (l *loop) killOne(ctx context.Context, c Control) (string, error, error) {
 	v := l.live[c.Trial]
+	if n := l.Planner.Trials(); int64(c.Trial) > n {
+		return "", fmt.Errorf("trial %d: no such trial; there are %d", c.Trial, n), nil
+	}
 	if v == nil {
 		return "", fmt.Errorf("trial %d: it is not queued or running", c.Trial), nil
 	}
@@ -145,6 +148,7 @@ func (l *loop) retryTrial(ctx context.Context, c Control) (string, error, error)
 	if err := l.Journal.Record(ctx, e); err != nil {
 		return "", err, fmt.Errorf("%w: %w", ErrJournal, err)
 	}
+	l.tell(News{Event: e})
 	l.queue = append(l.queue, c.Trial)
 	return fmt.Sprintf("trial %d: queued again", c.Trial), nil, nil
 }
@@ -161,6 +165,9 @@ func (l *loop) requeue(e *sweep.Requeued) error {
 		return err
 	}
 	l.count(e.Was, -1)
+	if l.met != nil && l.met.Trial == e.Trial {
+		l.met = nil
+	}
 	l.live[e.Trial] = &live{trial: t, params: e.Params}
 	l.Judge.Open(e.Trial, e.Repeat)
 	return nil

@@ -34,6 +34,7 @@ type Config struct {
 	Journal  runner.Journal
 	Clock    runner.Clock
 	Slots    int // trials at a time, at least 1; a group counts as one
+	Ahead    int // short trials that the backend may be given before it has a slot for them
 
 	// Group says which trials may share a slot; nil: none. It wants a Planner
 	// that does not look, and no Devices.
@@ -166,8 +167,10 @@ type loop struct {
 	groups map[string]int // members that run, by group
 	shared int            // running jobs that take no slot of their own
 
-	noMore    bool // the planner has nothing to add now
-	drain     bool // start nothing more, then end
+	met       *sweep.Ended // an earlier run reached the target with it
+	noMore    bool         // the planner has nothing to add now
+	searching bool         // it looks for more
+	drain     bool         // start nothing more, then end
 	paused    bool
 	why       string
 	state     string
@@ -180,6 +183,7 @@ type loop struct {
 	diskAt    time.Time
 	lowDisk   bool
 	lowReason string
+	fast      int     // how many trials in a row were short
 	starved   bool    // what the next trial needs is not to be had now
 	said      string  // why, as it was last noted
 	peak      float64 // MiB: most resident memory of a trial so far
@@ -208,6 +212,9 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 	err := l.fold()
 	if err == nil {
 		err = l.recover(ctx)
+	}
+	if l.met != nil && len(c.First) == 0 {
+		l.endMet(l.met)
 	}
 	for _, c := range c.First {
 		if err == nil {
@@ -252,11 +259,19 @@ func (l *loop) run(ctx context.Context) error {
 		if l.over() {
 			return nil
 		}
+		if len(l.jobs) == 0 && len(l.tails) > 0 { // nothing more will join the group
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		var poll <-chan time.Time
 		stopPoll := func() {}
 		switch {
 		case l.lowDisk:
 			poll, stopPoll = l.Clock.After(time.Second)
+		case l.searching: // look at messages, then go on
+			poll = now
 		case l.starved:
 			poll, stopPoll = l.Clock.After(starvedPoll)
 		}
@@ -323,6 +338,8 @@ func (l *loop) step(ctx context.Context, done <-chan struct{}, wall, poll <-chan
 		}
 	}
 }
+
+var now = func() chan time.Time { c := make(chan time.Time); close(c); return c }()
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
@@ -391,7 +408,7 @@ func (l *loop) takeAcks() error {
 // fill starts trials while there are free slots: queued ones first, then new
 // ones. The intents of all of them are one transaction.
 func (l *loop) fill(ctx context.Context) error {
-	free := l.Slots - (len(l.jobs) - l.shared)
+	free := l.room()
 	if free <= 0 || l.drain || l.paused || !l.diskOK() {
 		return nil
 	}
@@ -426,11 +443,12 @@ func (l *loop) fill(ctx context.Context) error {
 		if len(grants) == 0 {
 			return l.start(ctx, events, start)
 		}
-		got, err := l.Planner.Next(len(grants))
+		got, searching, err := l.Planner.Some(len(grants))
 		if err != nil {
 			return fmt.Errorf("plan: %w", err)
 		}
-		l.noMore = len(got) < len(grants)
+		l.searching = searching
+		l.noMore = len(got) < len(grants) && !searching
 		for i, e := range got {
 			v := l.propose(e)
 			events = append(events, e)
@@ -448,6 +466,27 @@ func (l *loop) fill(ctx context.Context) error {
 	}
 	return l.start(ctx, events, start)
 }
+
+// room is how many trials may be started now. Where trials are so short that
+// what lies between two of them counts, some are started ahead of their slot.
+// They come in batches: their intents are one commit.
+func (l *loop) room() int {
+	free := l.Slots - (len(l.jobs) - l.shared)
+	if l.Ahead == 0 || l.fast < fastTrials || l.Devices != nil || l.outcomes != nil || l.Planner.Looks() {
+		return free
+	}
+	if free += l.Ahead; free < l.Ahead/2 {
+		return 0
+	}
+	return free
+}
+
+// A trial is short under shortTrial; after fastTrials short ones in a row, the
+// next are expected to be.
+const (
+	shortTrial = 50 * time.Millisecond
+	fastTrials = 16
+)
 
 func (l *loop) propose(e *sweep.Proposed) *live {
 	t, err := sweep.Trial{}.Apply(e)
@@ -475,7 +514,8 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		}
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
-			Dir: job.TrialDir, Slot: -1, Group: v.group}
+			Dir: job.TrialDir, Slot: -1, Resumed: job.Resumed, Group: v.group}
+		job.Waits = l.Ahead > 0 && len(l.jobs)+len(jobs) >= l.Slots
 		job.Group, job.Members = v.group, v.mates
 		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
@@ -555,6 +595,11 @@ func (l *loop) tell(n News) {
 }
 
 // reached reports whether the sweep's target is met by o.
+// endMet ends the sweep, for the trial of e reached the target.
+func (l *loop) endMet(e *sweep.Ended) {
+	l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+}
+
 func (l *loop) reached(e *sweep.Ended) bool {
 	return len(l.Spec.Objectives) == 1 && e.State == sweep.Finished && e.HasObjective &&
 		!math.IsInf(e.Objective, 0) && l.Spec.Objectives[0].Reached(e.Objective)

@@ -49,6 +49,43 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
+// Short trials are started ahead of their slot, in batches, and a kill does no
+// more harm then.
+func TestShortTrialsStartAhead(t *testing.T) {
+	spec := gridSpec(t, 40, 0)
+	ahead := func(c *Config) { c.Ahead = 8 }
+	calm := newWorld()
+	if _, err := calm.live(t, spec, 2, ahead); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(calm.outcome(t), "finished"); n != 40 {
+		t.Fatalf("got %d finished trials, want 40", n)
+	}
+	if calm.widest != 10 {
+		t.Errorf("got up to %d trials started and not ended, want 2 slots and 8 ahead", calm.widest)
+	}
+	want := calm.outcome(t)
+	for k := 1; k < 2*calm.effects; k += 3 {
+		w := newWorld()
+		w.killAt = k
+		if _, err := w.live(t, spec, 2, ahead); !errors.Is(err, errKilled) {
+			t.Fatalf("kill %d: got error %v, want a kill", k, err)
+		}
+		w.killAt = -1
+		if _, err := w.live(t, spec, 2, ahead); err != nil {
+			t.Fatalf("kill %d: resume: %v", k, err)
+		}
+		if got := w.outcome(t); got != want {
+			t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
+		}
+		for id, n := range w.executed {
+			if n != 1 {
+				t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
+			}
+		}
+	}
+}
+
 // The points and their order do not depend on how many run at a time.
 func TestSameAtAnyWidth(t *testing.T) {
 	spec := gridSpec(t, 9, 2)
@@ -191,6 +228,15 @@ func TestTarget(t *testing.T) {
 	if err != nil || sum.State != "target" || sum.Finished != 3 {
 		t.Errorf("got state %s after %d, error %v; want target after 3", sum.State, sum.Finished, err)
 	}
+	sum, err = w.live(t, spec, 1, nil)
+	if err != nil || sum.State != "target" || sum.Finished != 3 || sum.Started != 0 {
+		t.Errorf("again: got state %s after %d, %d started, error %v; want the target met, nothing started", sum.State, sum.Finished, sum.Started, err)
+	}
+	first := []Control{{Verb: Retry, Trial: 3}} // what the user asks for is done
+	sum, err = w.live(t, spec, 1, func(c *Config) { c.First = first })
+	if err != nil || sum.State != "target" || sum.Started != 1 {
+		t.Errorf("retried: got state %s, %d started, error %v; want one started, which meets it again", sum.State, sum.Started, err)
+	}
 }
 
 func TestReuse(t *testing.T) {
@@ -240,7 +286,7 @@ func TestControls(t *testing.T) {
 	}
 	close(answers)
 	for a := range answers {
-		if strings.Contains(a, "trial 9") && !strings.Contains(a, "not queued") {
+		if strings.Contains(a, "trial 9") && !strings.Contains(a, "no such trial; there are") {
 			t.Errorf("kill of an unknown trial answered %q", a)
 		}
 	}

@@ -35,6 +35,8 @@ type Planner struct {
 	next      int64 // index of the next proposal to ask for
 	user      int   // points of the file taken so far
 	exhausted bool
+	searching bool  // the last call of fresh looked for some time and is not through
+	streak    int   // proposals in a row that brought no new point
 	trials    int64 // proposed so far
 	points    []point
 	current   int              // points of this revision
@@ -239,18 +241,30 @@ func (p *Planner) pending() []sweep.Proposal {
 
 // Next returns up to n new trials; fewer when the sweep has no more for now.
 func (p *Planner) Next(n int) ([]*sweep.Proposed, error) {
-	var out []*sweep.Proposed
+	for out := []*sweep.Proposed(nil); ; {
+		got, searching, err := p.Some(n - len(out))
+		out = append(out, got...)
+		if err != nil || !searching {
+			return out, err
+		}
+	}
+}
+
+// Some is Next for callers that have more to do than to wait: searching says
+// that it gave up for now, though a call from the same state goes on and may
+// find more.
+func (p *Planner) Some(n int) (out []*sweep.Proposed, searching bool, err error) {
 	for len(out) < n {
 		e, err := p.one()
 		if err != nil {
-			return out, err
+			return out, false, err
 		}
 		if e == nil {
-			break
+			return out, p.searching, nil
 		}
 		out = append(out, e)
 	}
-	return out, nil
+	return out, false, nil
 }
 
 func (p *Planner) one() (*sweep.Proposed, error) {
@@ -261,7 +275,7 @@ func (p *Planner) one() (*sweep.Proposed, error) {
 	}
 	if p.keepGoing() {
 		e, err := p.fresh()
-		if e != nil || err != nil {
+		if e != nil || err != nil || p.searching {
 			return e, err
 		}
 	}
@@ -290,71 +304,6 @@ func (p *Planner) keepGoing() bool {
 		return p.trials < int64(p.spec.RunCap)
 	}
 	return p.firsts < p.pointCap()
-}
-
-// streakLimit bounds the proposals in a row that bring no new point: a finite
-// space is used up, or its constraints leave nothing.
-const streakLimit = 200_000
-
-// fresh returns the first trial of the next new point, or nil when there is
-// none.
-func (p *Planner) fresh() (*sweep.Proposed, error) {
-	for p.user < len(p.spec.Points) {
-		p.user++
-		pt, err := p.fill(p.spec.Points[p.user-1], int64(-p.user))
-		if err != nil {
-			return nil, fmt.Errorf("points[%d]: %w", p.user-1, err)
-		}
-		if e := p.propose(pt, int64(-p.user), ""); e != nil {
-			return e, nil
-		}
-	}
-	size, finite := p.spec.Space.Finite()
-	for streak := 0; ; streak++ {
-		if finite && p.keep && p.spec.Duplicates != "allow" && p.spec.Duplicates != "reuse" && int64(p.current) >= size {
-			p.exhausted = true
-			return nil, nil
-		}
-		if streak > streakLimit && p.spec.Sampler != "grid" {
-			p.exhausted = true
-			if p.count == 0 {
-				return nil, fmt.Errorf("no point satisfies the constraints: %d proposals were refused", streak)
-			}
-			return nil, nil
-		}
-		got, err := p.ask(streak)
-		if err != nil {
-			return nil, err
-		}
-		if len(got) == 0 {
-			p.exhausted = true
-			return nil, nil
-		}
-		p.next++
-		if got[0].Point == nil {
-			continue
-		}
-		if e := p.propose(got[0].Point, got[0].Index, got[0].Note); e != nil {
-			return e, nil
-		}
-	}
-}
-
-// repeatsItself is how often in a row a sampler that looks at results may
-// propose what was tried already, before chance takes its place for a trial: a
-// model that is sure of its best point would name it for ever.
-const repeatsItself = 20
-
-// ask asks for the next proposal, after streak ones that brought nothing new.
-func (p *Planner) ask(streak int) ([]sweep.Proposal, error) {
-	if p.means == nil || streak < repeatsItself {
-		return p.sampler.Ask(sweep.Query{First: p.next, N: 1, Seed: p.spec.Seed, Pending: p.pending()})
-	}
-	pt, ok, err := p.spec.Space.Draw(make(sweep.Point, len(p.spec.Space.Params)), sweep.Query{Seed: p.spec.Seed}.Rand(p.next))
-	if err != nil || !ok {
-		return []sweep.Proposal{{Index: p.next}}, err
-	}
-	return []sweep.Proposal{{Index: p.next, Point: pt, Note: DrawnNote}}, nil
 }
 
 // DrawnNote marks a proposal that was drawn in place of a repetition.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -57,6 +58,9 @@ func (l *loop) update(ctx context.Context, u runner.Update) error {
 	}
 	delete(l.jobs, u.Name)
 	e := l.judge(v, *u.Exit, u.Tail)
+	if l.fast++; e.State != sweep.Finished || time.Duration(e.Exit.EndedAt-e.Exit.StartedAt)*time.Microsecond > shortTrial {
+		l.fast = 0
+	}
 	l.settle(v, e, post, u.Tail, true)
 	return l.limits(ctx, e, u.Tail)
 }
@@ -130,10 +134,10 @@ func (l *loop) judge(v *live, x sweep.Exit, tail []string) *sweep.Ended {
 		e.State, e.Class, e.Reason = sweep.Failed, x.Class, x.Message
 	case x.Signal != 0:
 		e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassSignal, fmt.Sprintf("signal %d", x.Signal)
-	case x.Code != 0:
+	case x.Code != 0 && !l.statusIsValue(x):
 		e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassExit, exitReason(x.Code, tail)
 	case len(l.Spec.Objectives) > 0 && !e.HasObjective:
-		e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassNoObjective, "exit 0, but no "+l.Spec.Objectives[0].Name+" was reported"
+		e.State, e.Class, e.Reason = sweep.Failed, sweep.ClassNoObjective, fmt.Sprintf("exit %d, but no ", x.Code)+l.Spec.Objectives[0].Name+" was reported"
 	case diverged:
 		e.State = sweep.Diverged
 		e.Reason = fmt.Sprintf("the last report is %s", sweep.KindOf(e.Objective))
@@ -144,6 +148,13 @@ func (l *loop) judge(v *live, x sweep.Exit, tail []string) *sweep.Ended {
 		e.State, e.Requeue = sweep.Queued, sweep.RequeueRetry
 	}
 	return e
+}
+
+// statusIsValue reports whether a status is what report.exit_value asks for, and
+// so no failure.
+func (l *loop) statusIsValue(x sweep.Exit) bool {
+	_, ok := x.Value()
+	return ok && l.Spec.ExitValue != ""
 }
 
 // exitReason is the status and the last line of output, which is often the
@@ -335,7 +346,7 @@ func (l *loop) limits(ctx context.Context, e *sweep.Ended, tail []string) error 
 		l.end("budget", fmt.Sprintf("%.3g trial hours are used up", b.TrialHours))
 		return l.stopAll(ctx, false)
 	case l.reached(e):
-		l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+		l.endMet(e)
 	}
 	return nil
 }
@@ -424,6 +435,9 @@ func (l *loop) foldOne(event sweep.Event) error {
 		l.leave(v)
 		if e.State.Settled() {
 			l.count(e.State, 1)
+			if l.met == nil && l.reached(e) {
+				l.met = e
+			}
 			l.Planner.Settle(t, values(e))
 			for _, d := range l.Planner.Drops() {
 				l.dropped[d.Point] = d

@@ -29,6 +29,7 @@ type world struct {
 	executed map[sweep.TrialID]int    // the ledger: how often a trial ran to its end
 	alive    map[string]bool
 
+	widest  int // most jobs that were started and whose end the loop had not taken
 	effects int
 	killAt  int // effect before (even) or after (odd) which the loop dies; -1: never
 	killed  bool
@@ -98,6 +99,9 @@ func (d *disk) Post(p sweep.Post) {
 
 // sync is a group commit: all of it or nothing. The caller holds mu.
 func (d *disk) sync() error {
+	if d.w.killed {
+		return errKilled
+	}
 	if len(d.queued) == 0 {
 		return nil
 	}
@@ -146,6 +150,7 @@ func (m *machine) Start(_ context.Context, job runner.Job) error {
 		}
 		m.w.exits[job.Name] = u
 		m.updates <- u
+		m.w.widest = max(m.w.widest, len(m.updates))
 	})
 }
 

@@ -81,6 +81,11 @@ func (p *Parser) value(b []byte, i, depth int) int {
 	case '{':
 		return p.members(b, i, depth+1)
 	case '[':
+		if p.list != nil {
+			if j := p.list(b, i, depth+1); j != 0 {
+				return j
+			}
+		}
 		return p.skipList(b, i, depth+1)
 	case '"':
 		return skipText(b, i)
@@ -132,6 +137,9 @@ func (p *Parser) skipList(b []byte, i, depth int) int {
 
 // skipValue checks a value inside a list.
 func (p *Parser) skipValue(b []byte, i, depth int) int {
+	if i < len(b) && b[i] == '[' {
+		return p.skipList(b, i, depth+1)
+	}
 	if i < len(b) && b[i] != '{' {
 		if _, j := jsonNumber(b, i); j >= 0 {
 			return j

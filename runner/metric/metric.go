@@ -8,14 +8,18 @@
 //   - Matches of patterns with named groups, several on a line. A thousands
 //     separator, a trailing % and a trailing comma or semicolon are tolerated:
 //     `1,024` is 1024 and `83%` is 83, as written.
-//   - Ready-made patterns by name: `key=value`, `pytorch-lightning`, `sklearn`,
-//     `xgboost` (LightGBM too), which take the metrics' names from the line.
+//   - Ready-made patterns by name, which take the metrics' names from the line:
+//     see Names. `number` is a line that is a number and nothing else, such as a
+//     score printed last; `number:NAME` says the metric's name.
 //   - In the file $TRAWL_METRICS also `val_loss=0.3 step=2`.
 //
 // `step` (at the top of an object, or a group of that name) applies to all
 // numbers beside it. Without it, or where it is negative, has a fraction or is
 // no number, each metric takes its greatest step so far + 1, and 0 first. Of a
 // metric named twice in one line, the last value counts.
+//
+// Colours and other escape sequences of terminals are taken out of a line first,
+// and what is written over after backspaces.
 //
 // Limits: objects nest at most 32 deep (a deeper line is ignored); 1,000
 // numbers count per line; names are valid printable UTF-8 (what is not becomes
@@ -24,6 +28,7 @@
 package metric
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -46,6 +51,9 @@ const (
 type Parser struct {
 	patterns []pattern
 	pairs    []pairs
+	bare     []string // metrics that a line is which is a number
+	bar      bar
+	clean    []byte // a line without escape sequences
 	series   map[string]*series
 	sorted   []*series // by name; shorter than series while new names wait to be sorted in
 
@@ -53,6 +61,8 @@ type Parser struct {
 	staged []staged // what the line reports
 	step   int64    // the line's own step, or -1
 	path   []byte   // name of the number that is being read, prefixes included
+
+	list func(b []byte, i, depth int) int // takes the list at b[i], 0 if it does not; nil: none is taken
 }
 
 // A series is what the parser remembers of a metric.
@@ -73,8 +83,15 @@ type staged struct {
 // expressions with at least one named group beside `step`, or Names. The error names the
 // pattern and what is wrong with it.
 func New(patterns []string) (*Parser, error) {
-	p := &Parser{series: map[string]*series{}}
+	p := &Parser{series: map[string]*series{}, bar: bar{epoch: -1}}
 	for _, src := range patterns {
+		if name, ok := bareName(src); ok {
+			if _, err := ParseArgs([]string{name + "=0"}); err != nil {
+				return nil, fmt.Errorf("pattern %q: want number:NAME with the name of a metric", src)
+			}
+			p.bare = append(p.bare, name)
+			continue
+		}
 		sources := []string{src}
 		if r, ok := recipes[src]; ok {
 			sources = r.patterns
@@ -96,7 +113,16 @@ func New(patterns []string) (*Parser, error) {
 // Line reads one line of output, with or without its line break, and emits what
 // it reports. at is its time in Unix microseconds. The line is not kept.
 func (p *Parser) Line(line []byte, at int64, emit func(sweep.Report)) {
+	if bytes.IndexByte(line, '\x1b') >= 0 || bytes.IndexByte(line, '\b') >= 0 {
+		p.clean = plain(p.clean[:0], line)
+		line = p.clean
+	}
 	p.object(line, at, emit)
+	for _, name := range p.bare {
+		if v, ok := looseNumber(bytes.TrimSpace(line)); ok {
+			p.Number(name, -1, v, at, emit)
+		}
+	}
 	for i := range p.patterns {
 		p.match(&p.patterns[i], line, at, emit)
 	}
@@ -203,6 +229,9 @@ func (p *Parser) State() string {
 		})
 	}
 	b := []byte{'{'}
+	if p.bar.epoch >= 0 {
+		b = strconv.AppendInt(append(b, `"":`...), p.bar.epoch, 10) // no metric has that name
+	}
 	for _, s := range p.sorted {
 		if s.last < 0 { // named by an invalid line only
 			continue
@@ -227,6 +256,10 @@ func (p *Parser) Restore(state string) error {
 		return fmt.Errorf("state of metrics: %w", err)
 	}
 	for name, step := range last {
+		if name == "" {
+			p.bar.epoch = step
+			continue
+		}
 		p.path = append(p.path[:0], name...)
 		if s := p.newSeries(); s != nil {
 			s.last = max(step, -1)

@@ -41,6 +41,38 @@ func TestNamedPatterns(t *testing.T) {
 		{"sklearn", "[CV 2/5] END C=1;, score=(train=0.990, test=0.933) total time=   0.0s", []string{"score 0 0.933"}},
 		{"sklearn", "    accuracy                           0.95       100", []string{"accuracy 0 0.95"}},
 		{"sklearn", "weighted avg       0.94      0.95      0.93       100", []string{"weighted_f1 0 0.93"}},
+		{"sklearn", "         3           0.9475           0.0968            0.01s", []string{"train_loss 3 0.9475"}},
+		{"sklearn", "[CV 1/2] END alpha=0.1; accuracy: (test=0.960) f1: (test=0.953) total time=   0.0s", []string{"accuracy 0 0.96", "f1 0 0.953"}},
+		{"sklearn", "[CV] END ................................ score: (test=0.960) total time=   0.0s", []string{"score 0 0.96"}},
+		{"sklearn", "[CV 1/2] END alpha=0.1; f1: (train=0.98, test=nan) total time=   0.0s", []string{"f1 0 NaN"}},
+		{"fasttext", "Progress: 100.0% words/sec/thread:    9960 lr:  0.000000 avg.loss:  0.136587 ETA:   0h 0m 0s", []string{"lr 100 0", "loss 100 0.136587"}},
+		{"fasttext", "Progress:   3.5%  words/sec/thread: 12  lr: 0.05  loss: 2.5  eta: 0h0m", []string{"lr 3 0.05", "loss 3 2.5"}},
+		{"fasttext", "P@1\t0.98", []string{"P@1 0 0.98"}},
+		{"fasttext", "R@5: 1.000", nil},
+		{"fasttext", "Read 0M words", nil},
+		{"libsvm", "Cross Validation Accuracy = 97.5%", []string{"cv_accuracy 0 97.5"}},
+		{"libsvm", "Accuracy = 98.5% (197/200) (classification)", []string{"accuracy 0 98.5"}},
+		{"libsvm", "Mean squared error = 0.790048 (regression)", []string{"mse 0 0.790048"}},
+		{"libsvm", "Cross Validation Squared correlation coefficient = 0.00340127", []string{"cv_r2 0 0.00340127"}},
+		{"libsvm", "Cross Validation Mean squared error = 1.12823", []string{"cv_mse 0 1.12823"}},
+		{"libsvm", "obj = -98.520110, rho = -0.024795", []string{"obj 0 -98.52011"}},
+		{"liblinear", "Objective value = -15.458598", []string{"obj 0 -15.458598"}},
+		{"liblinear", "Best C = 32  CV accuracy = 98.5%", []string{"best_c 0 32", "cv_accuracy 0 98.5"}},
+		{"liblinear", "Best C = 0.000976562  CV rate = 96%", []string{"best_c 0 0.000976562", "cv_accuracy 0 96"}},
+		{"catboost", "3:\tlearn: 0.6152\ttest: 0.63\tbest: 0.62 (2)\ttotal: 1.5ms\tremaining: 2s", []string{"learn 3 0.6152", "test 3 0.63", "best 3 0.62"}},
+		{"catboost", "0:\ttotal: 47.5ms\tremaining: 0us", nil},
+		{"transformers", "{'loss': 0.7, 'grad_norm': 1.25, 'learning_rate': 5e-05, 'epoch': 1.0}", []string{"loss 0 0.7", "grad_norm 0 1.25", "learning_rate 0 5e-05", "epoch 0 1"}},
+		{"transformers", "{'eval_loss': '0.41', 'eval_runtime': 'nan', 'epoch': '2'}", []string{"eval_loss 0 0.41", "eval_runtime 0 NaN", "epoch 0 2"}},
+		{"transformers", " 33%|███▎      | 1/3 [00:00<00:00, 5.1it/s]{'loss': 0.7, 'note': 'x'}", []string{"loss 0 0.7"}},
+		{"transformers", "{'train': {'loss': 1}}", nil},
+		{"number", " 0.875 ", []string{"number 0 0.875"}},
+		{"number:val/loss", "83%", []string{"val/loss 0 83"}},
+		{"number", "1,024", []string{"number 0 1024"}},
+		{"number", "-inf", []string{"number 0 -Inf"}},
+		{"number", "loss 3", nil},
+		{"number", "", nil},
+		{"number", "1.2.3", nil},
+		{"key=value", "\x1b[32mloss=\x1b[1m0.25\x1b[0m \x1b]0;title\x07acc=9\b8", []string{"loss 0 0.25", "acc 0 8"}},
 	} {
 		t.Run(tt.name+"/"+tt.line, func(t *testing.T) {
 			p, err := New([]string{tt.name})
@@ -57,14 +89,16 @@ func TestNamedPatterns(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	if got := strings.Join(Names(), " "); got != "key=value pytorch-lightning sklearn xgboost" {
+	if got := strings.Join(Names(), " "); got != "catboost fasttext keras key=value liblinear libsvm number pytorch-lightning sklearn transformers xgboost" {
 		t.Errorf("got %s", got)
 	}
 	if _, err := New(Names()); err != nil {
 		t.Errorf("all together: %v", err)
 	}
-	if _, err := New([]string{"xgbost"}); err == nil {
-		t.Error("a name that is none: got no error")
+	for _, name := range []string{"xgbost", "number:", "number:step", "number:a=b"} {
+		if _, err := New([]string{name}); err == nil {
+			t.Errorf("%s, a name that is none: got no error", name)
+		}
 	}
 }
 
@@ -72,6 +106,7 @@ func FuzzNamed(f *testing.F) {
 	for _, s := range []string{"[1]\ta:2", "a=1, b=2%", "Epoch 1: 1/2 [a=3]", "│ a │ 1 │", "Iteration 1, loss = 2"} {
 		f.Add([]byte(s))
 	}
+	f.Add([]byte("\x1b[1m2/2\x1b[0m \b\b - a: 1\x1b"))
 	p, err := New(Names())
 	if err != nil {
 		f.Fatal(err)

@@ -132,6 +132,11 @@ func plainNumber(s string) (v float64, ok bool) {
 	return v, next == len(s)
 }
 
+// ParseNumber reads all of s as a person, or a program, would write a number in
+// a table: decimal, also nan, inf and infinity in any case, 1e400 (infinite),
+// `1,024`, `83%` (83) and a comma or semicolon behind it.
+func ParseNumber(s []byte) (v float64, ok bool) { return looseNumber(s) }
+
 // looseNumber reads all of s as a person would write a number in a log: with a
 // thousands separator, a percent sign, or the comma or semicolon behind it.
 func looseNumber(s []byte) (v float64, ok bool) {

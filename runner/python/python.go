@@ -30,6 +30,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -134,5 +136,27 @@ func AgentParams(params []byte) ([]byte, error) {
 		doc[k] = map[string]json.RawMessage{"value": v}
 	}
 	b, err := json.Marshal(doc)
-	return append(b, '\n'), err
+	return append(oldFloats(b), '\n'), err
+}
+
+// exponents finds the texts of a JSON document and its numbers with an exponent.
+var exponents = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|(-?\d+)(\.\d+)?[eE]([-+]?)(\d+)`)
+
+// oldFloats gives the numbers of a JSON document a dot and their exponents a
+// sign: W&B's library reads YAML 1.1, to which 1e-05 is a text.
+func oldFloats(doc []byte) []byte {
+	return exponents.ReplaceAllFunc(doc, func(b []byte) []byte {
+		if b[0] == '"' {
+			return b
+		}
+		m := exponents.FindSubmatch(b)
+		return slices.Concat(m[1], orElse(m[2], ".0"), []byte("e"), orElse(m[3], "+"), m[4])
+	})
+}
+
+func orElse(b []byte, otherwise string) []byte {
+	if len(b) == 0 {
+		return []byte(otherwise)
+	}
+	return b
 }

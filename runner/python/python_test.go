@@ -48,7 +48,7 @@ func TestInPython(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.CommandContext(t.Context(), python, "-W", "error", test)
+			cmd := exec.CommandContext(t.Context(), python, "-W", "error", "-B", test)
 			cmd.Dir = t.TempDir()
 			cmd.Env = append(clean(os.Environ()), "PYTHONPATH="+path, "HOME="+cmd.Dir, "TESTED_PATH="+path)
 			out, err := cmd.CombinedOutput()
@@ -116,16 +116,37 @@ func TestInstallWhereNothingCanBe(t *testing.T) {
 }
 
 func TestAgentParams(t *testing.T) {
-	b, err := AgentParams([]byte(`{"lr": 1e-05, "n": 12345678901234567890, "opt": {"name": "sgd"}}`))
+	b, err := AgentParams([]byte(`{"lr": 1e-05, "n": 12345678901234567890, "opt": {"name": "sgd 1e5 \"1e5"}, "clip": [1e999, -2.5E+10]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"lr":{"value":1e-05},"n":{"value":12345678901234567890},"opt":{"value":{"name":"sgd"}},"wandb_version":1}` + "\n"
+	want := `{"clip":{"value":[1.0e+999,-2.5e+10]},"lr":{"value":1.0e-05},"n":{"value":12345678901234567890},` +
+		`"opt":{"value":{"name":"sgd 1e5 \"1e5"}},"wandb_version":1}` + "\n"
 	if string(b) != want || !json.Valid(b) {
 		t.Errorf("got %s, want %s", b, want)
 	}
 	if _, err := AgentParams([]byte(`[1]`)); err == nil {
 		t.Error("a list: got no error")
+	}
+}
+
+// TestAgentParamsInYAML reads the file as W&B's library does, with PyYAML.
+func TestAgentParamsInYAML(t *testing.T) {
+	python := interpreter(t)
+	if exec.CommandContext(t.Context(), python, "-c", "import yaml").Run() != nil {
+		t.Skip("no PyYAML here")
+	}
+	b, err := AgentParams([]byte(`{"lr":1e-05,"big":1e+20,"clip":1e999,"low":-1e999,"n":64,"one":1.0,"text":"1e5 é 😀","yes":true,"none":null}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-c", `import sys, yaml
+doc = {k: v["value"] for k, v in yaml.safe_load(sys.stdin.read()).items() if k != "wandb_version"}
+want = {"lr": 1e-05, "big": 1e20, "clip": float("inf"), "low": -float("inf"), "n": 64, "one": 1.0, "text": "1e5 é 😀", "yes": True, "none": None}
+assert doc == want and {k: type(v) for k, v in doc.items()} == {k: type(v) for k, v in want.items()}, doc`)
+	cmd.Stdin = bytes.NewReader(b)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

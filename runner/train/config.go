@@ -23,42 +23,44 @@ type Config struct {
 	Model    string       // softmax, linear, mlp; "": as the data and Hidden say
 	Hidden   []int        // units of the hidden layers of mlp; none: those of InitFrom, else 128
 	Unit     string       // activation: relu, tanh, gelu; "": relu, or that of InitFrom
-	Dropout  float64      // of hidden units, 0 <= p < 1
+	Dropout  float64      // part p of the hidden units, 0 <= p < 1: model.Spec
 	Init     string       // zeros, glorot, he; "": as the model says
 	InitFrom string       // a checkpoint to begin from
 	NewHead  bool         // begin the last layer anew, even if the checkpoint's would fit
 	Freeze   int          // layers from the input that stay as they are; FreezeBody: all but the last
 	Sparsity float64      // part of the loaded weights that is cut away, 0 <= p < 1
 
-	Loss      string // cross_entropy, squared; "": as the data says
-	L1, L2    float64
-	Smoothing float64 // label_smoothing
+	Loss      string  // cross_entropy, squared; "": as the data says
+	L1, L2    float64 // >= 0: adds L1·Σ|w| + ½·L2·Σw² to the loss, biases not
+	Smoothing float64 // label_smoothing s, 0 <= s < 1: model.CrossEntropy
 
-	Optimizer   string // gd, sgd, rmsprop, adam, adamw
-	LR          float64
-	Momentum    float64
-	Velocity    bool // momentum_form: velocity
-	Dampening   float64
-	Nesterov    bool
-	Rho         float64
-	Centered    bool
-	Beta1       float64
-	Beta2       float64
-	Eps         float64
-	WeightDecay float64
-	ClipNorm    float64 // largest norm of a batch's gradient
-	ClipValue   float64 // largest element of it
+	// The update rule; optim.Rule has the formulas.
+	Optimizer   string  // gd, sgd, rmsprop, adam, adamw
+	LR          float64 // η₀ > 0; 0: 0.1 for gd and sgd, else 0.001
+	Momentum    float64 // μ of gd, sgd and rmsprop, 0 <= μ < 1
+	Velocity    bool    // momentum_form: velocity; else heavy_ball
+	Dampening   float64 // τ of gd and sgd, 0 <= τ <= 1
+	Nesterov    bool    // with Momentum
+	Rho         float64 // ρ of rmsprop, 0 <= ρ < 1
+	Centered    bool    // of rmsprop
+	Beta1       float64 // β₁ of adam and adamw, 0 <= β₁ < 1
+	Beta2       float64 // β₂, likewise
+	Eps         float64 // ε >= 0 of rmsprop, adam and adamw
+	WeightDecay float64 // λ >= 0, biases included; decoupled for adamw
+	ClipNorm    float64 // largest Euclidean norm of a mini-batch's gradient: optim.ClipNorm
+	ClipValue   float64 // largest element of it, limited before: optim.ClipValue
 
-	Schedule     string // inverse_time, step, exponential, cosine, constant
-	Decay        float64
-	DecayEvery   int
-	DecayPerStep bool // t counts mini-batches instead of epochs
-	LRMin        float64
-	Warmup       float64 // in units of decay_unit
+	// The learning rate; optim.Schedule has the formulas.
+	Schedule     string  // inverse_time, step, exponential, cosine, constant
+	Decay        float64 // α >= 0, per unit of t; below 1 for step
+	DecayEvery   int     // units of t per stair of step, >= 1
+	DecayPerStep bool    // t counts mini-batches instead of epochs
+	LRMin        float64 // η_min >= 0
+	Warmup       float64 // >= 0, in units of t
 
 	BatchSize   int // 0: 64, or all training examples if they are fewer; the last of an epoch may be smaller
-	Epochs      int
-	Steps       int // mini-batches in all, in place of Epochs
+	Epochs      int // passes over the training examples, >= 1
+	Steps       int // mini-batches in all, in place of Epochs; 0: off
 	ReportEvery int // mini-batches from report to report; 0: an epoch
 
 	// DivergeAbove ends the run as diverged when the mean loss of a batch is
@@ -73,7 +75,9 @@ const FreezeBody = -1
 
 const defaultBatch = 64
 
-// Defaults is the Config of an empty `trainer:`.
+// Defaults is the Config of an empty `trainer:`: softmax regression of the embedded
+// images by mini-batches of 64, 10 epochs at η = 0.1. The ρ, β and ε are those of
+// PyTorch's optimizers.
 func Defaults() Config {
 	return Config{
 		Data: "mnist", Epochs: 10, Optimizer: "sgd", Schedule: "inverse_time",
@@ -81,8 +85,10 @@ func Defaults() Config {
 	}
 }
 
-// NewConfig reads the keys of `trainer:` and the swept parameters. A value that
-// is null or absent leaves the default. All problems are in the error, joined.
+// NewConfig reads the keys of `trainer:` and the swept parameters, by their names
+// in AllKeys. A value that is null or absent leaves the default. All problems are
+// in the error, joined, each with key, value and what is wanted: keys that there
+// are not, values of another type or range, and keys that exclude each other.
 func NewConfig(values map[string]sweep.Value) (Config, error) {
 	c := Defaults()
 	var errs []error

@@ -23,9 +23,23 @@
 // operations that it is alone. Each keeps its own optimizer, metrics, checkpoints
 // and end, and its bits.
 //
-// Figures of classes are cross-entropy in nats, accuracy, the accuracy of the 5
-// largest outputs and macro-F1; of numbers ½(z−y)², its root without the ½, the
-// mean absolute error and R². metricNames says what each means.
+// # Metrics
+//
+// With z the outputs of an example, y what was to be predicted, and p =
+// softmax(z), each over the n examples of a part of the data:
+//
+//	loss            classes: −Σ log p_y / n, in nats; numbers: ½Σ(z−y)²/n, in squares of y's unit
+//	accuracy        part of them whose largest z is that of y, the first of equals
+//	top5_accuracy   part of them with y among the 5 largest, for more than 5 classes
+//	macro_f1        mean over classes of 2TP/(2TP+FP+FN); those that neither occur nor are guessed left out
+//	rmse, mae       √(Σ(z−y)²/n), Σ|z−y|/n, in y's unit
+//	r2              1 − Σ(z−y)²/Σ(y−ȳ)²; where all y are equal 1 if all z are right, else 0
+//
+// as val_* and test_*. train_loss with train_accuracy or train_rmse are means over
+// the mini-batches since the last report as they came, dropout and smoothing
+// included, penalties not; grad_norm is the mean Euclidean norm of a mini-batch's
+// gradient, penalties included, before clipping; learning_rate is η of the last
+// mini-batch; examples_per_second counts training examples.
 //
 // Sources: Goodfellow, Bengio and Courville, Deep Learning, 2016, chapters 6 to
 // 8, for the whole; the packages below it name those of each part. Departures:

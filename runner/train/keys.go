@@ -10,9 +10,9 @@ import (
 
 // A Key is one name under `trainer:` and one flag of `trawl train`.
 type Key struct {
-	Name string
-	Want string // what it takes
-	Doc  string // what it means, with its default
+	Name string // as in sweep files: lr, clip_norm
+	Want string // the values that it takes, in words: "a number > 0"
+	Doc  string // what it means, with formula and default; without one 0, or off
 
 	set func(c *Config, v sweep.Value) error // returns a want
 }
@@ -23,10 +23,11 @@ type want string
 func (w want) Error() string { return "want " + string(w) }
 
 // AllKeys returns the keys in the order in which a help text has them: data,
-// model, what it starts from, loss, optimizer, learning rate, length.
+// model, what it starts from, loss, optimizer, learning rate, length. The slice
+// is shared and must not be changed.
 func AllKeys() []Key { return keys }
 
-// Keys returns the names that NewConfig accepts, sorted.
+// Keys returns the names of AllKeys, which NewConfig accepts, sorted.
 func Keys() []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
@@ -44,19 +45,19 @@ var keys = []Key{
 		func(c *Config) *string { return &c.Options.Target }),
 	{"split", splitWant, "parts for training, validation and test, the latter reported once as test_* at the best checkpoint; " +
 		"default what the files say, else 0.8,0.2. Parts follow the order of the file, unless `shuffle` or `stratify` are added: 0.6,0.2,0.2,stratify. val=FILE and test=FILE name files", setSplit},
-	{"standardize", "true, false or min_max", "columns to mean 0 and deviation 1 over the training part, or to 0 … 1", setStandardize},
+	{"standardize", "true, false or min_max", "columns of numbers to (x−mean)/deviation over the training part, or min_max to (x−min)/(max−min); default false, images divided by 255", setStandardize},
 	flag("one_hot", "columns of texts as columns of 0 and 1", func(c *Config) *bool { return &c.Options.OneHot }),
 	word("missing", "what stands for an empty cell: the column's mean, or its most frequent value; default an error",
 		func(c *Config) *string { return &c.Options.Missing }, "mean", "most_frequent"),
 	number("sparsify", notNegative, "numbers below this in size become 0, and rows are kept sparse where that is smaller", atLeast0,
 		func(c *Config) *float64 { return &c.Options.Sparsify }),
-	{"augment", augmentWant, "changes to the training examples, drawn anew each epoch: images are moved by up to `shift` pixels, every other one is mirrored; noise of deviation `noise` is added to what the model sees", setAugment},
+	{"augment", augmentWant, "changes to the training examples, drawn anew each epoch: images are moved by up to `shift` pixels along each axis, with flip mirrored with probability ½; noise of deviation `noise` is added to what the model sees", setAugment},
 
 	word("model", "linear (least squares), softmax (regression) or mlp; default mlp with hidden, else softmax for classes and linear for numbers",
 		func(c *Config) *string { return &c.Model }, "linear", "softmax", "mlp"),
 	{"hidden", "1 to 4 numbers of units, such as 256,128", "hidden layers of mlp; default those of init_from, else 128", setHidden},
 	word("activation", "of hidden units; default that of init_from, else relu", func(c *Config) *string { return &c.Unit }, "relu", "tanh", "gelu"),
-	number("dropout", belowOne, "part of the hidden units that each training example does without", below1, func(c *Config) *float64 { return &c.Dropout }),
+	number("dropout", belowOne, "part p of the hidden units that each training example does without, the others divided by 1−p", below1, func(c *Config) *float64 { return &c.Dropout }),
 	word("init", "how weights begin: 0, ±√(6/(in+out)), ±√(6/in); default zeros, with hidden layers glorot for tanh, else he",
 		func(c *Config) *string { return &c.Init }, "zeros", "glorot", "he"),
 
@@ -69,19 +70,19 @@ var keys = []Key{
 	word("loss", "default cross_entropy for classes, squared, ½(z−y)², for numbers", func(c *Config) *string { return &c.Loss }, "cross_entropy", "squared"),
 	number("l1", notNegative, "adds l1·Σ|w| to the loss, over weights and not biases", atLeast0, func(c *Config) *float64 { return &c.L1 }),
 	number("l2", notNegative, "adds ½·l2·Σw² to the loss, over weights and not biases", atLeast0, func(c *Config) *float64 { return &c.L2 }),
-	number("label_smoothing", belowOne, "part of the label that is spread over all classes", below1, func(c *Config) *float64 { return &c.Smoothing }),
+	number("label_smoothing", belowOne, "part s of the label that is spread over the c classes: 1−s+s/c for its own, s/c for the others", below1, func(c *Config) *float64 { return &c.Smoothing }),
 
-	word("optimizer", "gd takes all training examples at once; default sgd", func(c *Config) *string { return &c.Optimizer }, "gd", "sgd", "rmsprop", "adam", "adamw"),
+	word("optimizer", "w ← w − ηg for gd, with all training examples at once, and sgd; rmsprop s ← ρs + (1−ρ)g², w ← w − ηg/(√s + ε); adam m ← β₁m + (1−β₁)g, s ← β₂s + (1−β₂)g², w ← w − ηm̂/(√ŝ + ε); adamw the same with its own weight_decay; default sgd", func(c *Config) *string { return &c.Optimizer }, "gd", "sgd", "rmsprop", "adam", "adamw"),
 	number("lr", "a number > 0", "learning rate η₀; default 0.1, for rmsprop, adam and adamw 0.001", func(x float64) bool { return x > 0 },
 		func(c *Config) *float64 { return &c.LR }),
 	number("momentum", belowOne, "μ of gd, sgd and rmsprop", below1, func(c *Config) *float64 { return &c.Momentum }),
 	choice("momentum_form", "v ← μv − ηg, w ← w + v; or v ← μv + g, w ← w − ηv, which brakes at once when η falls; default heavy_ball", "heavy_ball", "velocity",
 		func(c *Config) *bool { return &c.Velocity }),
-	number("dampening", "a number from 0 to 1", "τ of gd and sgd: new gradients count 1−τ", func(x float64) bool { return x >= 0 && x <= 1 },
+	number("dampening", "a number from 0 to 1", "τ of gd and sgd: (1−τ)g in place of g enters v", func(x float64) bool { return x >= 0 && x <= 1 },
 		func(c *Config) *float64 { return &c.Dampening }),
-	flag("nesterov", "momentum looks ahead", func(c *Config) *bool { return &c.Nesterov }),
+	flag("nesterov", "the gradient is that of the point to which momentum leads: w ← w + μv − ηg, or w ← w − η(g + μv)", func(c *Config) *bool { return &c.Nesterov }),
 	number("rho", belowOne, "ρ of rmsprop: how long squares are remembered; default 0.99", below1, func(c *Config) *float64 { return &c.Rho }),
-	flag("centered", "rmsprop divides by the deviation of the gradient", func(c *Config) *bool { return &c.Centered }),
+	flag("centered", "rmsprop divides by √(s − a²) + ε, with a the mean of g as s is of g²", func(c *Config) *bool { return &c.Centered }),
 	number("beta1", belowOne, "β₁ of adam and adamw; default 0.9", below1, func(c *Config) *float64 { return &c.Beta1 }),
 	number("beta2", belowOne, "β₂ of adam and adamw; default 0.999", below1, func(c *Config) *float64 { return &c.Beta2 }),
 	number("eps", notNegative, "ε of rmsprop, adam and adamw; default 1e-8", atLeast0, func(c *Config) *float64 { return &c.Eps }),
@@ -96,7 +97,7 @@ var keys = []Key{
 		func(c *Config) *string { return &c.Schedule }, "inverse_time", "step", "exponential", "cosine", "constant"),
 	number("decay", notNegative, "α of schedule; 0 is off", atLeast0, func(c *Config) *float64 { return &c.Decay }),
 	count("decay_every", 1, 1_000_000_000, "units of t per stair of schedule step; default 1", func(c *Config) *int { return &c.DecayEvery }),
-	choice("decay_unit", "what t counts; default epoch", "epoch", "step", func(c *Config) *bool { return &c.DecayPerStep }),
+	choice("decay_unit", "what t counts, from the end of the warm-up; default epoch", "epoch", "step", func(c *Config) *bool { return &c.DecayPerStep }),
 	number("lr_min", notNegative, "η is never lower than this", atLeast0, func(c *Config) *float64 { return &c.LRMin }),
 	number("warmup", notNegative, "units of t over which η rises to η₀ before it falls", atLeast0, func(c *Config) *float64 { return &c.Warmup }),
 

@@ -16,11 +16,8 @@ const topK = 5
 // A row is the metrics of one report: its step, then a number per name.
 type row []float64
 
-// metricNames returns the names of a row's numbers. The training figures are
-// means over the mini-batches since the last report as they came, dropout and
-// smoothing included, penalties not; grad_norm is the mean norm of a
-// mini-batch's gradient, penalties included, before clipping; learning_rate is
-// that of the last mini-batch. The figures of a part are those of partNames.
+// metricNames returns the names of a row's numbers; the package comment says what
+// each means.
 func metricNames(classes int, val bool) []string {
 	names := []string{"train_loss", "train_accuracy"}
 	if classes == 0 {
@@ -32,19 +29,7 @@ func metricNames(classes int, val bool) []string {
 	return append(names, "grad_norm", "learning_rate", "examples_per_second")
 }
 
-// partNames returns the names of the figures of a part of the data, for
-// classes
-//
-//	loss            mean cross-entropy, without smoothing and penalties
-//	accuracy        part for which the class with the largest output is right
-//	macro_f1        mean over classes of 2TP/(2TP+FP+FN), those that neither occur nor are guessed left out
-//	top5_accuracy   part with the right class among the 5 largest, for more than 5 classes
-//
-// and for numbers
-//
-//	loss, rmse      ½·mean (z−y)² and its root without the ½
-//	mae             mean |z−y|
-//	r2              1 − Σ(z−y)²/Σ(y−mean y)²; where all y are equal 1 if all z are right, else 0
+// partNames returns the names of the figures of a part of the data.
 func partNames(prefix string, classes int) []string {
 	names := []string{"loss", "accuracy", "macro_f1"}
 	switch {

@@ -17,7 +17,7 @@ import (
 type Hooks struct {
 	// Source is where the data comes from; share one between runs.
 	Source *data.Source
-	// Report gets the metrics of metricNames after each epoch, or each
+	// Report gets the metrics of the package comment after each epoch, or each
 	// Config.ReportEvery mini-batches; step is the number of epochs or
 	// mini-batches done. A run that begins from a checkpoint reports the
 	// validation of step 0 first. A resumed run first reports what came before

@@ -146,7 +146,9 @@ func (r *run[T]) prune(l model.Layer) {
 }
 
 // FindFile returns the path of a checkpoint: name, below the first of dirs that
-// has it. The name of a folder means the best checkpoint in it.
+// has it; dirs do not count for an absolute name, and none are the working
+// directory. The name of a folder means the best checkpoint in it, or in its
+// folder checkpoint. The error says where was looked, and what is wanted.
 func FindFile(name string, dirs []string) (string, error) {
 	if filepath.IsAbs(name) || len(dirs) == 0 {
 		dirs = []string{""}
@@ -172,10 +174,13 @@ func FindFile(name string, dirs []string) (string, error) {
 	return "", fmt.Errorf("no such file; want a checkpoint (.safetensors) below %v, SWEEP/N or SWEEP/best", dirs)
 }
 
-// Evaluate returns the figures val_* and test_* of the checkpoint called name,
-// those that its run reported at that step, and the step. What the data is and
-// how it is prepared says the config of the checkpoint, with values in its
-// place; for a file of another program, values alone.
+// Evaluate returns the figures val_* and test_* (see the package comment) of the
+// checkpoint called name, to the bit those that its run reported at that step,
+// and the step, in mini-batches. What the data is and how it is prepared says the
+// config of the checkpoint, with values in its place; for a file of another
+// program, values alone. An error names the checkpoint that cannot be read, the
+// tensor whose shape does not fit, the key or the data; it is the cause of ctx
+// where that was cancelled.
 func Evaluate(ctx context.Context, name string, values map[string]sweep.Value, hooks Hooks) (step int64, metrics []sweep.Report, err error) {
 	if hooks.Source == nil {
 		hooks.Source = &data.Source{}

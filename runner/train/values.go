@@ -146,8 +146,11 @@ func setSplit(c *Config, v sweep.Value) error {
 		default:
 			p, ok := sweep.ParseNumber(w)
 			f, _ := p.Number()
-			if !ok || f <= 0 || f > 1e9 {
+			switch {
+			case !ok || f > 1e9:
 				return wanted
+			case f <= 0:
+				return want("at least one example in each part: a number > 0, or one part less")
 			}
 			part = append(part, f)
 			s.Fraction = s.Fraction || f != math.Trunc(f)
@@ -160,8 +163,11 @@ func setSplit(c *Config, v sweep.Value) error {
 			*[]*float64{&s.Train, &s.Val, &s.Test}[i] = f
 		}
 	}
-	if len(part) == 1 || len(part) > 3 || len(part) == 0 && s == (data.Split{}) && !stratify || s.Fraction && sum > 1+1e-9 {
+	switch {
+	case len(part) == 1 || len(part) > 3 || len(part) == 0 && s == (data.Split{}) && !stratify:
 		return wanted
+	case s.Fraction && sum > 1+1e-9:
+		return want(fmt.Sprintf("fractions with a sum of at most 1, not %.6g; or whole numbers of examples", sum))
 	}
 	c.Options.Split, c.Options.Stratify = s, stratify
 	return nil

@@ -2,10 +2,10 @@
 # Kills trawl, its supervisors or both with SIGKILL at random instants of a sweep,
 # resumes it, and checks that nothing was lost, done twice or left behind.
 #
-#	kill.sh [--supervisor | --both] N [SEED]
+#	kill.sh [--short] [--supervisor | --both] N [SEED]
 #
-# Each of the N sweeps has 24 command trials, 4 at a time, which keep a synced
-# ledger of their starts and ends; kill/lib.sh has the checks. In a quarter of
+# Each of the N sweeps has 24 command trials, with --short 160 of a few
+# milliseconds, 4 at a time, which keep a synced ledger of their starts and ends; kill/lib.sh has the checks. In a quarter of
 # the sweeps the resume is killed, too. A sweep that ended before its instant
 # came does not count. Needs bash and coreutils; TRAWL names a binary, else it
 # is built. Exit status 1, and the directory kept, if anything was wrong.
@@ -13,11 +13,15 @@ set -u
 . "$(dirname "${BASH_SOURCE[0]}")/kill/lib.sh"
 
 mode=trawl
+if [ "${1:-}" = --short ]; then
+	short
+	shift
+fi
 case ${1:-} in
 --supervisor) mode=supervisor; shift ;;
 --both) mode=both; shift ;;
 esac
-want=${1:?usage: kill.sh [--supervisor | --both] N [SEED]}
+want=${1:?usage: kill.sh [--short] [--supervisor | --both] N [SEED]}
 seed=${2:-$(($(date +%s) % 32768))}
 RANDOM=$seed
 ready

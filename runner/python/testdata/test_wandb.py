@@ -311,14 +311,14 @@ class HandOver(unittest.TestCase):
             with open(os.path.join(folder, name), "w") as f:
                 f.write(text)
         env = dict({"PYTHONPATH": os.environ["TESTED_PATH"] + os.pathsep + os.path.join(folder, "real")}, **env)
-        return trial(self.code, {"lr": 0.5}, env=env)
+        return trial(self.code, {"lr": 1e-05, "clip": float("inf"), "name": "1e-05"}, env=env)
 
     def test_with_credentials(self):
         lines, out, _, folder = self.run_with(WANDB_API_KEY="x" * 40)
         self.assertEqual(out.splitlines(), ["real ['WANDB_SWEEP_PARAM_PATH']", "logged {'a': 1}", "logged {'b': {'c': 2}}", "finished"])
         self.assertEqual(lines, [{"step": 0, "a": 1}, {"step": 4, "b/c": 2}, {"best": 3}])
         with open(os.path.join(folder, "wandb-params.yaml")) as f:
-            self.assertEqual(json.load(f), {"wandb_version": 1, "lr": {"value": 0.5}})
+            self.assertEqual(f.read(), '{"wandb_version": 1, "lr": {"value": 1.0e-05}, "clip": {"value": .inf}, "name": {"value": "1e-05"}}\n')
 
     def test_with_netrc(self):
         netrc = os.path.join(tempfile.mkdtemp(dir=os.getcwd()), "netrc")

@@ -59,17 +59,17 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// A Tensor is a named array, row by row.
+// A Tensor is a named array, row by row: the last index runs fastest.
 type Tensor struct {
 	Name  string
-	Shape []int // its product is the length of Data; nil for a single number
+	Shape []int // lengths >= 0, whose product is the length of Data; nil for a single number
 	Data  any   // []float64, []float32, []int64 or []uint8
 }
 
-// A File is what one file holds.
+// A File is what one file holds. The zero File is one without tensors.
 type File struct {
-	Meta    map[string]string // the name checksum is taken
-	Tensors []Tensor
+	Meta    map[string]string // texts; the name checksum is taken
+	Tensors []Tensor          // of different names
 }
 
 const (
@@ -104,8 +104,10 @@ func kind(data any) (dtype string, n int) {
 }
 
 // Write writes f to w, the same bytes for the same f. Tensors of large numbers
-// come first, so that all are aligned; those of one size keep their order. It
-// panics if a shape does not fit its data or a name is taken twice.
+// come first, so that all are aligned; those of one size keep their order. The
+// error is that of w, or says that the header is over 16 MiB, which no reader
+// takes. It panics if a shape does not fit its data, Data has another type, or a
+// name is taken twice.
 func Write(w io.Writer, f File) error {
 	tensors := slices.Clone(f.Tensors)
 	slices.SortStableFunc(tensors, func(a, b Tensor) int {
@@ -202,9 +204,10 @@ func Encode(f File) []byte {
 	return b.Bytes()
 }
 
-// Save writes f to path in one atomic step: after a crash there is the old file
-// or the new one. What is left of a writing that was cut off is called .NAME
-// with digits, in the same folder.
+// Save writes f to path, synced to the disk, in one atomic step: after a crash
+// there is the old file or the new one. What is left of a writing that was cut
+// off is called .NAME with digits, in the same folder. The error names path, and
+// leaves the old file as it was.
 func Save(path string, f File) error {
 	p, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {

@@ -19,8 +19,9 @@ const (
 	BestName = "best.safetensors"
 )
 
-// A Layer is one affine map, y = Wx + b. Weight has Out × In numbers, row by
-// row, Bias has Out or is nil; both are []float64 or []float32.
+// A Layer is one affine map, y = Wx + b, from In numbers to Out. Weight is W,
+// Out × In numbers row by row, Bias is b, of Out, or nil for none; each is a
+// []float64 or a []float32.
 type Layer struct {
 	Out, In      int
 	Weight, Bias any
@@ -29,8 +30,8 @@ type Layer struct {
 // A Checkpoint is the state of one training.
 type Checkpoint struct {
 	Config      json.RawMessage // what was trained, opaque here; nil is {}
-	Epoch, Step int64           // done
-	Layers      []Layer
+	Epoch, Step int64           // epochs and mini-batches done
+	Layers      []Layer         // from the input on
 	// Optim is the state of the optimizer: under its word for it (velocity, m,
 	// v, …) one Layer per layer of the model, of the same shapes. Empty: the
 	// model alone.
@@ -39,10 +40,10 @@ type Checkpoint struct {
 	Note  map[string]string // texts by keys without note.
 }
 
-// Weight and Bias are the names of the tensors of layer n.
+// Weight is the name of the weight of layer n >= 0, counted from the input.
 func Weight(n int) string { return "layers." + strconv.Itoa(n) + ".weight" }
 
-// Bias is the name of the bias of layer n.
+// Bias is the name of the bias of layer n >= 0.
 func Bias(n int) string { return "layers." + strconv.Itoa(n) + ".bias" }
 
 // File lays c out as a file, with the names and shapes of the package comment. It
@@ -77,9 +78,11 @@ func (f *File) add(prefix string, layers []Layer) {
 	}
 }
 
-// Parse reads the layout. It checks that each layer follows on the one before,
-// that the optimizer's state has the shapes of the model, and that nothing
-// stands there without a place.
+// Parse reads the layout. It checks format, version and the numbers of epoch and
+// step, that each layer follows on the one before (In is its Out), that the
+// optimizer's state has the shapes of the model, and that nothing stands there
+// without a place. The error names the text or the tensor, with what was wanted.
+// The numbers are not copied.
 func Parse(f File) (Checkpoint, error) {
 	c := Checkpoint{Config: json.RawMessage(f.Meta["config"]), Optim: map[string][]Layer{}, Note: map[string]string{}}
 	if f.Meta["format"] != Format {
@@ -188,11 +191,13 @@ func floats(data any) bool {
 	return false
 }
 
-// Float64s returns the weight and the bias as float64, the bias nil if there is
-// none.
+// Float64s returns the weight, Out × In, and the bias as float64, exactly; the
+// bias is nil if there is none. They are the layer's own memory if they are
+// float64 already.
 func (l Layer) Float64s() (weight, bias []float64) { return both[float64](l) }
 
-// Float32s returns them as float32, rounded where they are float64.
+// Float32s is Float64s for float32, each number rounded to nearest where it is
+// float64.
 func (l Layer) Float32s() (weight, bias []float32) { return both[float32](l) }
 
 func both[T float64 | float32](l Layer) (weight, bias []T) {

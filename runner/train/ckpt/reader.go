@@ -23,20 +23,20 @@ var sizes = map[string]int{
 // Info describes a tensor without its numbers.
 type Info struct {
 	Name     string
-	Type     string // F64, F32, F16, BF16, I64, U8, …
-	Shape    []int
-	From, To int64 // bytes, from the end of the header on
+	Type     string // F64, F32, F16, BF16, I64, I32, I16, I8, U32, U16, U8 or BOOL
+	Shape    []int  // empty for a single number
+	From, To int64  // bytes, from the end of the header on; To − From is the size of its numbers
 }
 
 // A Header is what stands in a file before the numbers.
 type Header struct {
-	Meta    map[string]string // with the checksum
-	Tensors []Info            // in the order of their places
-	Start   int64             // where the numbers begin in the file
+	Meta    map[string]string // the texts, with the checksum; never nil
+	Tensors []Info            // in the order of their places, without holes between
+	Start   int64             // where the numbers begin in the file, in bytes
 }
 
-// Find returns the tensor called name.
-func (h *Header) Find(name string) (Info, bool) {
+// Find returns the tensor called name; ok is false if there is none.
+func (h *Header) Find(name string) (t Info, ok bool) {
 	i := slices.IndexFunc(h.Tensors, func(t Info) bool { return t.Name == name })
 	if i < 0 {
 		return Info{}, false
@@ -44,8 +44,12 @@ func (h *Header) Find(name string) (Info, bool) {
 	return h.Tensors[i], true
 }
 
-// ReadHeader reads and checks the header of a file of size bytes; the numbers
-// are not touched.
+// ReadHeader reads and checks the header of a file of size bytes: 8 bytes of
+// length n, little-endian, and n of JSON. The numbers are not touched, and no
+// more memory is taken than the file is long. An error says what is wrong, with
+// the tensor: a header beyond 16 MiB or the end of the file, JSON of another
+// form, a name that stands twice, a type that is not read, a shape that does not
+// fit its bytes, and holes, overlaps or bytes after the last tensor.
 func ReadHeader(r io.ReaderAt, size int64) (*Header, error) {
 	var first [8]byte
 	if size < 8 {
@@ -148,14 +152,16 @@ func (e entry) info(name string) (Info, error) {
 	return Info{name, e.Dtype, e.Shape, e.Offsets[0], e.Offsets[1]}, nil
 }
 
-// A Reader reads tensors of a file one by one.
+// A Reader reads tensors of a file one by one, when they are asked for. It may be
+// used by several goroutines if its io.ReaderAt may.
 type Reader struct {
 	Header
 	r io.ReaderAt
 	c io.Closer
 }
 
-// NewReader reads the header of a file of size bytes.
+// NewReader reads the header of a file of size bytes; the errors are those of
+// ReadHeader. r is the caller's to close.
 func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 	h, err := ReadHeader(r, size)
 	if err != nil {
@@ -164,8 +170,9 @@ func NewReader(r io.ReaderAt, size int64) (*Reader, error) {
 	return &Reader{Header: *h, r: r}, nil
 }
 
-// Open opens a file, to be closed, and reads its header. The error wraps
-// fs.ErrNotExist if there is none.
+// Open opens a file, to be closed with Close, and reads its header. An error
+// names the path; it wraps fs.ErrNotExist if there is none, and says so of what
+// is no regular file.
 func Open(path string) (*Reader, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -186,7 +193,7 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
-// Close closes the file of Open.
+// Close closes the file of Open. A Reader of NewReader has nothing to close.
 func (r *Reader) Close() error {
 	if r.c == nil {
 		return nil
@@ -194,7 +201,10 @@ func (r *Reader) Close() error {
 	return r.c.Close()
 }
 
-// Read reads the numbers of one tensor; the checksum is not looked at.
+// Read reads the numbers of one tensor, To − From bytes: F64 as []float64; F32,
+// F16 and BF16 as []float32, exactly; U8 as []uint8; all other integers and BOOL
+// as []int64. The checksum is not looked at. An error names the tensor: it is not
+// there, with the names that are, or the file ends within it.
 func (r *Reader) Read(name string) (Tensor, error) {
 	t, ok := r.Find(name)
 	if !ok {
@@ -211,7 +221,9 @@ func (r *Reader) tensor(t Info) (Tensor, error) {
 	return Tensor{t.Name, t.Shape, numbers(t.Type, b)}, nil
 }
 
-// Verify reads all numbers and compares them with the checksum, if there is one.
+// Verify reads all numbers and compares their CRC-32C with the text checksum. The
+// error has both, or says where the file ends. A file without that text, of
+// another program, passes.
 func (r *Reader) Verify() error {
 	want, ok := r.Meta[checksum]
 	if !ok {
@@ -223,7 +235,10 @@ func (r *Reader) Verify() error {
 	}
 	sum := crc32.New(castagnoli)
 	if n, err := io.Copy(sum, io.NewSectionReader(r.r, r.Start, end)); err != nil || n != end {
-		return fmt.Errorf("cut off after %d of %d bytes: %w", n, end, errors.Join(err, io.ErrUnexpectedEOF))
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("numbers cut off after %d of %d bytes: %w", n, end, err)
 	}
 	if got := hex(sum.Sum32()); got != want {
 		return fmt.Errorf("the checksum of the numbers is %s; want %s: damaged", got, want)
@@ -231,7 +246,7 @@ func (r *Reader) Verify() error {
 	return nil
 }
 
-// ReadAll reads and verifies everything.
+// ReadAll reads and verifies everything; the errors are those of Verify and Read.
 func (r *Reader) ReadAll() (File, error) {
 	if err := r.Verify(); err != nil {
 		return File{}, err
@@ -263,8 +278,8 @@ func (r *Reader) names() string {
 	return strings.Join(names, " ")
 }
 
-// Load reads and verifies the file at path. The error wraps fs.ErrNotExist if
-// there is none.
+// Load reads and verifies the file at path. The errors are those of Open and
+// ReadAll, with the path; one wraps fs.ErrNotExist if there is no file.
 func Load(path string) (File, error) {
 	r, err := Open(path)
 	if err != nil {
@@ -277,7 +292,8 @@ func Load(path string) (File, error) {
 	return f, nil
 }
 
-// Decode reads and verifies the bytes of a file.
+// Decode reads and verifies the bytes of a file, as ReadAll does. The numbers are
+// copied: b may change afterwards.
 func Decode(b []byte) (File, error) {
 	r, err := NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {

@@ -20,8 +20,10 @@ func (f File) find(name string, shape []int) (Tensor, error) {
 }
 
 // Float64s returns the numbers of the tensor called name, which must have the
-// given shape, as float64: exactly, save integers beyond 2⁵³. It is the
-// tensor's own memory if they are float64 already.
+// given shape, none for a single number, as float64: exactly, save integers
+// beyond 2⁵³. It is the tensor's own memory if they are float64 already. The
+// error names the tensor that is missing or of another shape, and the shape
+// wanted.
 func (f File) Float64s(name string, shape ...int) ([]float64, error) {
 	t, err := f.find(name, shape)
 	if err != nil {
@@ -30,7 +32,8 @@ func (f File) Float64s(name string, shape ...int) ([]float64, error) {
 	return convert[float64](t.Data), nil
 }
 
-// Float32s is Float64s for float32; float64 is rounded.
+// Float32s is Float64s for float32; float64 is rounded to nearest, integers are
+// exact up to 2²⁴.
 func (f File) Float32s(name string, shape ...int) ([]float32, error) {
 	t, err := f.find(name, shape)
 	if err != nil {
@@ -39,7 +42,8 @@ func (f File) Float32s(name string, shape ...int) ([]float32, error) {
 	return convert[float32](t.Data), nil
 }
 
-// Int64s returns the numbers of a tensor of integers; floats are an error.
+// Int64s returns the numbers of a tensor of integers, exactly. Beside the errors
+// of Float64s, a tensor of floats is one.
 func (f File) Int64s(name string, shape ...int) ([]int64, error) {
 	t, err := f.find(name, shape)
 	if err != nil {

@@ -5,11 +5,14 @@ import (
 	"math/rand/v2"
 )
 
-// Gather writes rows to dst, len(rows) × Features, as the model sees them:
+// Gather writes rows, numbers from 0 to Len−1, to dst, len(rows) × Features
+// numbers row by row, as the model sees them:
 //
 //	dst[k·Features + j] = x[rows[k]][j]·scale[j] + shift[j]
 //
-// computed in T, product and sum each rounded once, on any processor.
+// with x the stored numbers and scale and shift those of ScaleShift, computed in
+// T, product and sum each rounded once, on any processor. It panics if dst is
+// shorter or a row is not there.
 func Gather[T float32 | float64](s *Set, rows []int32, dst []T) {
 	d := s.Features
 	for k, i := range rows {
@@ -45,21 +48,31 @@ func raw[T float32 | float64](m *matrix, i int, dst []T) {
 	}
 }
 
-// An Augment changes the images of a batch at random, each anew in each epoch.
+// An Augment changes the training examples of a batch at random, each anew in
+// each epoch: an image p of h × w pixels becomes p', and what the model sees x',
+//
+//	p'[r][c] = p[r−dy][c−dx], or p[r−dy][w−1−c+dx] if mirrored; 0 where there is none
+//	x'[j]    = x[j] + Noise·z,  z ~ N(0, 1)
+//
 // The zero Augment changes nothing.
+//
+// Simard, Steinkraus and Platt, Best practices for convolutional neural networks
+// applied to visual document analysis, ICDAR 2003, section 2 (shifts); Bishop,
+// Training with noise is equivalent to Tikhonov regularization, Neural
+// Computation 7(1), 1995.
 type Augment struct {
-	// Shift moves an image by up to this many pixels, independently along both
-	// axes, each distance as likely; what comes in is 0, as stored.
+	// Shift moves an image by dx and dy, independent whole numbers of pixels from
+	// −Shift to Shift, each as likely; what comes in is 0, as stored.
 	Shift int
-	// Flip mirrors every other image, left to right.
+	// Flip mirrors an image, left to right, with probability ½.
 	Flip bool
 	// Noise is the standard deviation of the normal noise that is added to each
-	// number as the model sees it. It needs no images.
+	// number, in the units in which the model sees it. It needs no images.
 	Noise float64
 }
 
-// Check returns an error if s has no images to be shifted or flipped, or the
-// amounts are out of range.
+// Check returns an error if s has no images to be shifted or flipped, Shift is
+// not from 0 to min(h, w)−1, or Noise not a finite number >= 0. It names the set.
 func (a Augment) Check(s *Set) error {
 	h, w, image := s.Image()
 	switch {
@@ -73,10 +86,11 @@ func (a Augment) Check(s *Set) error {
 	return nil
 }
 
-// Apply is Gather with the changes of a, which Check must have passed. What
-// becomes of a row is a function of seed, epoch and row number alone, not of the
-// batch around it: the same after a resume, and on any processor of one
-// architecture. scratch is Features long; it saves an allocation per call.
+// Apply is Gather, with the same shapes, and the changes of a, which Check must
+// have passed. What becomes of a row is a function of seed, epoch and row number
+// alone, not of the batch around it: the same after a resume, and on any
+// processor of one architecture. scratch is room for Features numbers, and saves
+// an allocation per call.
 //
 // The pixels are moved before scale and shift are applied, so that a
 // standardised column gets what its own statistics make of the new pixel.

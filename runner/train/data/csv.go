@@ -82,7 +82,11 @@ func (c *csvFile) next() ([]string, error) {
 	c.window.left = c.longest
 	cells, err := c.csv.Read()
 	if p, ok := errors.AsType[*csv.ParseError](err); ok {
-		return nil, &placeError{c.f.name, p.Line, "", fmt.Sprintf("character %d: %v; want quotes around a whole cell, doubled within it", p.Column, p.Err)}
+		where := fmt.Sprintf("character %d", p.Column)
+		if p.StartLine != p.Line {
+			where += fmt.Sprintf(" of the record from line %d on", p.StartLine)
+		}
+		return nil, &placeError{c.f.name, p.Line, "", fmt.Sprintf("%s: %v; want quotes around a whole cell, doubled within it", where, p.Err)}
 	}
 	if errors.Is(err, errLine) {
 		return nil, &placeError{c.f.name, c.line + 1, "", err.Error()}

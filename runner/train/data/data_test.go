@@ -215,6 +215,9 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"no such target", "x.csv", "a,b\n1,0\n", Options{Target: "c"}, `x.csv:1: no column "c" to be predicted; want one of a, b`},
 		{"target twice", "x.csv", "a,b,b\n1,0,1\n", Options{Target: "b"}, `two columns "b"`},
 		{"no such number", "x.csv", "1,0\n", Options{Target: "3"}, `no column "3" to be predicted; want 1 to 2`},
+		{"gzip by name alone", "x.csv.gz", "a,y\n1,2\n3,4\n", Options{}, "x.csv.gz: begins with 0x612c; want gzip (0x1f8b), as its name says"},
+		{"nothing called gzip", "x.csv.gz", "", Options{}, "x.csv.gz: empty; want gzip"},
+		{"quotes open for lines", "x.csv", "a,y\n1,2\n3,\"4\n5,6\n7,8\n", Options{}, "x.csv:5: character 5 of the record from line 3 on: "},
 		{"cut off", "x.csv.gz", string(zipped([]byte("a,y\n1,2\n3,4\n"))[:20]), Options{}, "x.csv.gz: gzip: cut off or damaged"},
 		{"checksum", "x.csv.gz", func() string {
 			b := zipped([]byte("a,y\n1,2\n3,4\n"))

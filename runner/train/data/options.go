@@ -22,16 +22,18 @@ type Options struct {
 	// or "": yes if no cell of it is a number, or one is Target.
 	Header string
 	// Task is `classify`, `regress`, or "": classify for labels that are texts,
-	// or whole numbers with at most √n and at most 100 different ones.
+	// or whole numbers with at most √n and at most 100 different ones among the
+	// n examples. A label that the training file lacks is an error.
 	Task string
 
 	Split    Split
 	Stratify bool  // each part has the classes in the proportions of the whole
 	Seed     int64 // of Split.Shuffle; keep it the same for trials to be compared
 
-	// Standardize gives each column of numbers mean 0 and deviation 1 over the
-	// training part, MinMax the range 0 to 1; at most one of them. A column
-	// without spread becomes 0. Indicators stay 0 and 1.
+	// Standardize makes x of each column of numbers (x−μ)/σ, with mean and
+	// deviation √(Σ(x−μ)²/n) of the n training examples; MinMax (x−min)/(max−min),
+	// with theirs. At most one of them. A column without spread becomes 0.
+	// Indicators stay 0 and 1.
 	Standardize, MinMax bool
 	// OneHot makes each column of texts one column of 0 and 1 per text of the
 	// training part; a text that occurs in other parts only is 0 in all of
@@ -52,10 +54,11 @@ type Options struct {
 // A Split says which rows are for training, validation and test. The zero Split
 // is what the files say themselves, by name or as MNIST's train-* and t10k-*,
 // else 80 % and 20 %. Without Shuffle, parts follow one another in the order of
-// the file.
+// the file; rows that no part takes are left out. A part that is asked for and
+// comes out without a row is an error, as are more rows than there are.
 type Split struct {
 	// Train, Val and Test are numbers of rows, or with Fraction parts of 1 with
-	// a sum of at most 1.
+	// a sum of at most 1, each rounded to the nearest row. All 0: the default.
 	Train, Val, Test float64
 	Fraction         bool
 	Shuffle          bool

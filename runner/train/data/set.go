@@ -31,7 +31,7 @@ import (
 // for concurrent use, and what its methods return must not be written to.
 type Set struct {
 	Name         string   // as it was asked for, for messages
-	Features     int      // columns of a row, after one-hot
+	Features     int      // columns of a row, after one-hot; at most 65,536, sparse 4,194,304
 	Classes      int      // labels are 0 … Classes−1; 0: regression
 	ClassNames   []string // of the labels; numbers in numeric order, else sorted
 	FeatureNames []string // of the columns, `colour=red` for an indicator; of the first 65,536
@@ -40,8 +40,8 @@ type Set struct {
 	// a row in common. Val and Test may be empty.
 	Train, Val, Test []int32
 
-	// Digest is a hash of the content of the files and of the options, the same
-	// wherever the files lie.
+	// Digest is a SHA-256, in hexadecimal, of the content of the files, unpacked,
+	// and of the options, the same wherever the files lie.
 	Digest string
 
 	// Warnings are what deserves a word but stops nothing: classes or
@@ -56,17 +56,18 @@ type Set struct {
 // Len is the number of rows, all parts together.
 func (s *Set) Len() int { return s.m.rows }
 
-// Dense returns the rows, Len × Features, row by row: exactly one slice is not
-// nil, or none if the set is sparse. float64 comes with Options.Float64 only;
-// uint8 with either. The numbers are as they were read: ScaleShift is due.
+// Dense returns the rows, Len × Features numbers row by row: exactly one slice is
+// not nil, or none if the set is sparse. float64 comes with Options.Float64 only;
+// uint8 with either. The numbers are as they were read, in the units of the
+// file: ScaleShift is due.
 func (s *Set) Dense() (u8 []uint8, f32 []float32, f64 []float64) {
 	return s.m.u8, s.m.f32, s.m.f64
 }
 
 // CSR returns compressed sparse rows: row i has val[k] in column col[k] for
-// indptr[i] <= k < indptr[i+1], columns ascending, zeros elsewhere. ok is false
-// if the set is dense or has float64 values. A sparse set has no shift; its
-// scale is due.
+// indptr[i] <= k < indptr[i+1], columns ascending, zeros elsewhere; indptr has
+// Len+1 numbers, col and val as many as are not 0. ok is false if the set is
+// dense or has float64 values. A sparse set has no shift; its scale is due.
 func (s *Set) CSR() (indptr []int64, col []int32, val []float32, ok bool) {
 	return s.m.indptr, s.m.col, s.m.v32, s.m.v32 != nil
 }
@@ -76,13 +77,13 @@ func (s *Set) CSR64() (indptr []int64, col []int32, val []float64, ok bool) {
 	return s.m.indptr, s.m.col, s.m.v64, s.m.v64 != nil
 }
 
-// ScaleShift returns, for each column, what makes the number that a model sees
-// of the one in the rows: x·scale + shift. By default images have 1/255 and 0,
-// all else 1 and 0.
+// ScaleShift returns, for each of the Features columns, what makes the number
+// that a model sees of the one in the rows: x·scale + shift. By default images
+// have 1/255 and 0, all else 1 and 0; standardised columns 1/σ and −μ/σ.
 func (s *Set) ScaleShift() (scale, shift []float64) { return s.scale, s.shift }
 
-// Row writes row i as the model sees it to dst, which has Features numbers:
-// zeros filled in, scale and shift applied.
+// Row writes row i, 0 <= i < Len, as the model sees it to dst, which has Features
+// numbers: zeros filled in, x·scale + shift in float64.
 func (s *Set) Row(i int32, dst []float64) {
 	s.m.row(int(i), dst)
 	for j, x := range dst {
@@ -90,7 +91,8 @@ func (s *Set) Row(i int32, dst []float64) {
 	}
 }
 
-// Label returns the class of row i; 0 for regression.
+// Label returns the class of row i, from 0 to Classes−1, an index of ClassNames;
+// 0 for regression.
 func (s *Set) Label(i int32) int {
 	if s.Classes == 0 {
 		return 0
@@ -98,8 +100,8 @@ func (s *Set) Label(i int32) int {
 	return int(s.t.label[i])
 }
 
-// Target returns the number to be predicted of row i; for classification the
-// label.
+// Target returns the number to be predicted of row i, in the unit of the file: it
+// is never scaled. For classification it is the label.
 func (s *Set) Target(i int32) float64 {
 	if s.Classes == 0 {
 		return s.t.target[i]
@@ -107,12 +109,12 @@ func (s *Set) Target(i int32) float64 {
 	return float64(s.t.label[i])
 }
 
-// Image returns the height and width of the images that the rows are, row by
-// row of pixels; ok is false if they are none.
+// Image returns the height and width, in pixels, of the images that the rows are:
+// pixel (r, c) is column r·w + c. ok is false if they are none.
 func (s *Set) Image() (h, w int, ok bool) { return s.t.h, s.t.w, s.t.h > 0 }
 
-// CheckBatch returns an error if there are fewer training examples than a
-// mini-batch of n takes.
+// CheckBatch returns an error, with the range wanted, if n is not from 1 to the
+// number of training examples: more than there are make no mini-batch.
 func (s *Set) CheckBatch(n int) error {
 	if n < 1 || n > len(s.Train) {
 		return wantf(s, "batch_size %d; want 1 to %d, the number of training examples", n, len(s.Train))
@@ -125,8 +127,8 @@ func wantf(s *Set, format string, args ...any) error {
 	return fmt.Errorf("data %s: %w", s.Name, fmt.Errorf(format, args...))
 }
 
-// Bytes is the memory that the set's rows, labels and parts take. Sets that
-// share rows count them each.
+// Bytes is the memory, in bytes, that the set's rows, labels and parts take. Sets
+// that share rows count them each.
 func (s *Set) Bytes() int64 {
 	return s.m.bytes() + 4*int64(len(s.t.label)+len(s.Train)+len(s.Val)+len(s.Test)) + 8*int64(len(s.t.target))
 }

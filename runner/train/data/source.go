@@ -29,7 +29,9 @@ type Source struct {
 	// files for the names mnist and mnist-10k, and NAME.csv or NAME.csv.gz for
 	// NAME. nil: there are none.
 	Embedded fs.FS
-	// MaxBytes limits the size of a file, unpacked; 0 is 4 GiB.
+	// MaxBytes limits the size of a file, unpacked, in bytes; 0 is 4 GiB. Beside
+	// it there are at most 10⁸ rows, 65,536 columns (of sparse rows 2²²), and
+	// 8 MiB in a line.
 	MaxBytes int64
 
 	longest int // bytes of a line; 0 is maxLine
@@ -58,15 +60,23 @@ type setKey struct {
 }
 
 // Open returns the set called name: one inside the binary (`mnist`, or the name
-// of a CSV file there; ./mnist is always a file), else a path: of a CSV, LIBSVM or IDX file, or of a
-// folder with MNIST's layout (train-images-idx3-ubyte, train-labels-idx1-ubyte,
-// and t10k likewise, or one of the two) or with train.csv and val.csv and
-// test.csv or one of these (.csv, .libsvm or .svm). Each may be packed by gzip,
-// with or without .gz at its end. Of a pair of IDX files name the images; the
-// labels are where the name says labels and idx1 for images and idx3.
+// of a CSV file there; ./mnist is always a file), else a path: of a CSV, LIBSVM
+// or IDX file, or of a folder with MNIST's layout (train-images-idx3-ubyte,
+// train-labels-idx1-ubyte, and t10k likewise, or one of the two) or with
+// train.csv and val.csv and test.csv or one of these (.csv, .libsvm or .svm).
+// Each may be packed by gzip, with or without .gz at its end; with it, it must
+// be. Of a pair of IDX files name the images; the labels are where the name says
+// labels and idx1 for images and idx3.
+//
+// What a file is, its name says (.csv .tsv .libsvm .svm .svmlight), else its
+// beginning: two zero bytes are IDX, a line of LABEL INDEX:VALUE … is LIBSVM, all
+// else CSV.
 //
 // The same Set comes back for the same name and options. An error names file,
-// line and column where there is one, and what was wanted; a set that could not
+// line and column where there is one, and what was wanted: for what is no file,
+// damaged gzip, more than MaxBytes, a wrong magic number, a file that ends early
+// or goes on, ragged rows, cells that are no finite numbers, labels of other
+// files that the training file lacks, a part without rows. A set that could not
 // be read is tried again by the next call.
 func (s *Source) Open(name string, o Options) (*Set, error) {
 	set, err := s.open(name, o)

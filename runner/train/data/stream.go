@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"strings"
 )
 
 // The limits of what is read. They keep a wrong or hostile file from taking
@@ -32,8 +33,8 @@ type file struct {
 	name string
 }
 
-// open opens the file and unpacks it where it begins like gzip. Only regular
-// files: a pipe would hang. What is read goes into h too, if it is not nil.
+// open opens the file and unpacks it where it begins like gzip, as one called .gz
+// must. Only regular files: a pipe would hang. What is read goes into h too, if it is not nil.
 func (f file) open(limit int64, h hash.Hash) (*stream, error) {
 	info, err := fs.Stat(f.fsys, f.path)
 	if err != nil {
@@ -46,7 +47,7 @@ func (f file) open(limit int64, h hash.Hash) (*stream, error) {
 	if err != nil {
 		return nil, bare(err)
 	}
-	r, err := unpacked(c)
+	r, err := unpacked(c, f.path)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -83,17 +84,33 @@ type stream struct {
 	c io.Closer
 }
 
-// unpacked reads through gzip where the stream begins like one.
-func unpacked(r io.Reader) (io.Reader, error) {
+// unpacked reads through gzip where the stream begins like one. What is called
+// .gz and begins otherwise is more likely damaged than named wrongly.
+func unpacked(r io.Reader, name string) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
-	if m, _ := b.Peek(2); !bytes.Equal(m, []byte{0x1f, 0x8b}) {
+	m, err := b.Peek(2)
+	if !bytes.Equal(m, []byte{0x1f, 0x8b}) {
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if strings.HasSuffix(strings.ToLower(name), ".gz") {
+			what := "empty"
+			if len(m) > 0 {
+				what = fmt.Sprintf("begins with 0x%x", m)
+			}
+			return nil, fmt.Errorf("%s; want gzip (0x1f8b), as its name says, or a name without .gz", what)
+		}
 		return b, nil
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("gzip: cut off or damaged: %w", short(err))
+		return nil, damaged(err)
 	}
 	return packed{z}, nil
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("gzip: cut off or damaged: %w; want the whole file", short(err))
 }
 
 // packed says of an error that it comes from gzip.
@@ -102,7 +119,7 @@ type packed struct{ z *gzip.Reader }
 func (p packed) Read(b []byte) (int, error) {
 	n, err := p.z.Read(b)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("gzip: cut off or damaged: %w", err)
+		err = damaged(err)
 	}
 	return n, err
 }

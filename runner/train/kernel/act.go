@@ -31,6 +31,9 @@ func Log[T Float](dst, x []T) {
 
 // ReLU sets dst[i] = max(x[i], 0); NaN stays NaN. dst may be x; the lengths are
 // equal.
+//
+// Nair and Hinton, Rectified linear units improve restricted Boltzmann machines,
+// ICML 2010.
 func ReLU[T Float](dst, x []T) {
 	checkSame("ReLU", len(dst), len(x))
 	if single[T]() {

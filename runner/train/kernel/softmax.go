@@ -99,6 +99,9 @@ func blockRows(n int) int { return min(max(1, softmaxBlock/n), softmaxRows) }
 //	p_j = exp(z_j − max z) / Σ exp(z_i − max z)
 //
 // z is rows×n with stride ld. A row with NaN or +Inf becomes NaN.
+//
+// Bridle, Probabilistic interpretation of feedforward classification network
+// outputs, NATO ASI Series F 68, 1990.
 func Softmax[T Float](z []T, ld, rows, n int) {
 	checkMatrix("Softmax", len(z), rows, n, ld)
 	if n == 0 {

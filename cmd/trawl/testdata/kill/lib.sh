@@ -15,7 +15,11 @@ ready() {
 	export NO_COLOR=1
 }
 
-# sweep DIR [tree]: a fresh directory with a sweep of 24 trials, 4 at a time.
+# Short sweeps have more trials, so short that they are started ahead of a slot.
+trials=24 lengths='"010", "015", "020", "025", "030", "040", "050", "060"'
+short() { trials=160 lengths='"000", "001", "002", "005"'; }
+
+# sweep DIR [tree]: a fresh directory with a sweep of $trials trials, 4 at a time.
 sweep() {
 	mkdir -p "$1"
 	cp "$here/trial.sh" "$1/trial.sh"
@@ -26,13 +30,13 @@ sweep() {
 		command: [sh, $1/trial.sh, $1, "\${param:ms}", "\${param:y}", ${2:-plain}]
 		method: random
 		seed: 5
-		run_cap: 24
+		run_cap: $trials
 		parallel: 4
 		min_free: 0
 		budget: {failures: off}
 		metric: {name: loss, goal: minimize}
 		parameters:
-		  ms: {values: ["010", "015", "020", "025", "030", "040", "050", "060"]}
+		  ms: {values: [$lengths]}
 		  y: {min: 0.0, max: 1.0}
 	EOF
 }
@@ -73,9 +77,9 @@ lost=0 twice=0 alive=0 again=0 left=0 broken=0
 check() {
 	local bad=0 n pids deadline l a g
 	n=$("$TRAWL" query --format csv "select count(*) n from trials where state = 'finished'" | tail -1)
-	if [ "$n" != 24 ]; then
-		echo "$1: $n of 24 trials finished"
-		lost=$((lost + 24 - n)) bad=1
+	if [ "$n" != $trials ]; then
+		echo "$1: $n of $trials trials finished"
+		lost=$((lost + trials - n)) bad=1
 	fi
 	n=$("$TRAWL" query --format csv "select (select count(*) from (select trial from attempts where state = 'finished' group by trial having count(*) > 1)) + (select count(*) from (select trial from metrics group by trial, attempt, name, step having count(*) > 1)) n" | tail -1)
 	if [ "$n" != 0 ]; then
@@ -84,12 +88,12 @@ check() {
 	fi
 	# A trial may end and lose its supervisor before that has seen it: where
 	# supervisors die ($restarts), "again" is what started after a recorded end.
-	read -r l a g < <(awk '
+	read -r l a g < <(awk -v trials=$trials '
 		$1 == "start" { s[$2]++ }
 		$1 == "end" { e[$2]++ }
 		$1 == "twice" { t++ }
 		END {
-			for (i = 1; i <= 24; i++) { if (!e[i]) lost++; if (e[i] > 1 || s[i] > 1) more++ }
+			for (i = 1; i <= trials; i++) { if (!e[i]) lost++; if (e[i] > 1 || s[i] > 1) more++ }
 			print lost+0, t+0, more+0
 		}' "$1/ledger")
 	if [ -n "${restarts:-}" ]; then

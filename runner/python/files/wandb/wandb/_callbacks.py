@@ -13,7 +13,8 @@ def _log(data, **kwargs):
 def find(framework, name):
     """The callback of that name, None if there is none."""
     if framework == "keras":
-        return {"WandbCallback": _keras_callback, "WandbMetricsLogger": _keras_logger, "WandbModelCheckpoint": _keras_checkpoint}.get(name, lambda: None)()
+        return {"WandbCallback": _keras_callback, "WandbMetricsLogger": _keras_logger, "WandbModelCheckpoint": _keras_checkpoint,
+                "WandbEvalCallback": _keras_eval}.get(name, lambda: None)()
     if framework == "xgboost":
         return {"WandbCallback": _xgboost_callback, "wandb_callback": lambda: _evaluations}.get(name, lambda: None)()
     if framework == "lightgbm":
@@ -84,6 +85,36 @@ def _keras_checkpoint():
         """Keras's own checkpoints, where the script wants them."""
 
     return WandbModelCheckpoint
+
+
+def _keras_eval():
+    from ._media import Table
+
+    class WandbEvalCallback(_keras().callbacks.Callback):
+        """Keeps the tables that a subclass fills: data_table at the start of
+        training, pred_table at the end of each epoch."""
+
+        def __init__(self, data_table_columns, pred_table_columns, *args, **kwargs):
+            super().__init__()
+            self.data_table_columns, self.pred_table_columns = data_table_columns, pred_table_columns
+
+        def on_train_begin(self, logs=None):
+            self.data_table = self.data_table_ref = Table(columns=self.data_table_columns)
+            self.add_ground_truth(logs)
+            _log({"val_data": self.data_table}, commit=False)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.pred_table = Table(columns=self.pred_table_columns)
+            self.add_model_predictions(epoch, logs)
+            _log({"predictions": self.pred_table}, commit=False)
+
+        def add_ground_truth(self, logs=None):
+            raise NotImplementedError("add_ground_truth of %s" % type(self).__name__)
+
+        def add_model_predictions(self, epoch, logs=None):
+            raise NotImplementedError("add_model_predictions of %s" % type(self).__name__)
+
+    return WandbEvalCallback
 
 
 def _evaluations(*args, **kwargs):

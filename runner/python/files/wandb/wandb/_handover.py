@@ -69,14 +69,22 @@ def _environment():
 
 
 def write_params(path, params):
-    """The parameter file of a W&B agent; JSON is YAML."""
+    """The parameter file of a W&B agent. JSON is YAML, but to PyYAML, which
+    reads YAML 1.1, a float has a dot and a sign in its exponent."""
     import json
+    import re
+
+    def old(m):
+        whole, fraction, sign, exponent, word = m.groups()
+        if word:
+            return word.replace("Infinity", ".inf")
+        return "%s%se%s%s" % (whole, fraction or ".0", sign or "+", exponent) if whole else m.group()
 
     doc = {"wandb_version": 1}
     doc.update({k: {"value": v} for k, v in params.items()})
+    text = json.dumps(doc, ensure_ascii=False)
     with open(path, "w", encoding="utf-8") as f:
-        json.dump(doc, f)
-        f.write("\n")
+        f.write(re.sub(r'"(?:[^"\\]|\\.)*"|(-?\d+)(\.\d+)?e([-+]?)(\d+)|(-?Infinity)', old, text) + "\n")
 
 
 def _listen(real):

@@ -298,6 +298,9 @@ class Table(Media):
         i = self.columns.index(name)
         return [r[i] for r in self.data]
 
+    def get_index(self):
+        return list(range(len(self.data)))
+
     def iterrows(self):
         return iter(enumerate(self.data))
 

@@ -61,7 +61,7 @@ class Nothing:
         return False
 
     def __mro_entries__(self, bases):
-        return ()
+        return (Base,)
 
     def __instancecheck__(self, instance):
         return False
@@ -71,6 +71,18 @@ class Nothing:
 
     def __repr__(self):
         return "<%s: not part of trawl's stand-in>" % self._name
+
+
+class Base:
+    """What a class of the script inherits from a class that is not there."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Nothing("%s.%s" % (type(self).__name__, name))
 
 
 class Module(types.ModuleType):

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/trawl-sweep/trawl/runner"
+	"github.com/trawl-sweep/trawl/runner/metric/files"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -51,13 +52,18 @@ func appendTo(t *testing.T, path string, b []byte) {
 	}
 }
 
-// Event files that grow by odd pieces are read while trawl is killed at each
-// point and goes on from the mark of its last update: every scalar once.
-func TestEventsAreReportedOnceAcrossKills(t *testing.T) {
+// Files that grow, event files by odd pieces, are read while trawl is killed at
+// each point and goes on from the mark of its last update: every number once.
+func TestFilesAreReportedOnceAcrossKills(t *testing.T) {
 	for killEvery := 1; killEvery <= 4; killEvery++ {
 		dir := t.TempDir()
-		job := runner.Job{Name: "t1.1", Trial: 1, Attempt: 1, TrialDir: dir, Events: filepath.Join(t.TempDir(), "tb")}
-		files := []string{filepath.Join(dir, "logs", "version_0", "events.out.tfevents.1.h"), filepath.Join(job.Events, "events.out.tfevents.2.h")}
+		tb := filepath.Join(t.TempDir(), "tb")
+		job := runner.Job{Name: "t1.1", Trial: 1, Attempt: 1, TrialDir: dir, Files: []sweep.ReportFile{{Kind: sweep.TensorBoard, Path: tb}}}
+		csv, doc := filepath.Join(dir, "log.csv"), filepath.Join(dir, "results.json")
+		job.Files = append(job.Files, sweep.ReportFile{Kind: sweep.CSVFile, Path: csv}, sweep.ReportFile{Kind: sweep.JSONFile, Path: doc})
+		appendTo(t, csv, []byte("step,rows\n"))
+		var entries []string
+		paths := []string{filepath.Join(dir, "logs", "version_0", "events.out.tfevents.1.h"), filepath.Join(tb, "events.out.tfevents.2.h")}
 		var got, want []string
 		f := newFollowed(job, nil)
 		take := func(u runner.Update) {
@@ -73,7 +79,13 @@ func TestEventsAreReportedOnceAcrossKills(t *testing.T) {
 		}
 		reads := 0
 		for step := range int64(20) {
-			for i, path := range files {
+			appendTo(t, csv, fmt.Appendf(nil, "%d,%d\n", step, step))
+			entries = append(entries, fmt.Sprintf(`{"step": %d, "entries": %d}`, step, step))
+			if err := os.WriteFile(doc, []byte("["+strings.Join(entries, ",")+"]"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprintf("rows %d %d", step, step), fmt.Sprintf("entries %d %d", step, step))
+			for i, path := range paths {
 				tag := []string{"loss", "acc"}[i]
 				b := scalarRecord(tag, step*10, float32(step))
 				want = append(want, fmt.Sprintf("%s %d %d", tag, step*10, step))
@@ -82,7 +94,7 @@ func TestEventsAreReportedOnceAcrossKills(t *testing.T) {
 					if reads++; reads%killEvery == 0 { // what an update without a mark holds is nothing
 						f = newFollowed(job, nil)
 					}
-					take(f.read(false))
+					take(f.read(files.Running))
 				}
 			}
 		}
@@ -102,8 +114,8 @@ func TestDamagedEventsAreSaidOnce(t *testing.T) {
 	b[len(b)-1] ^= 1
 	appendTo(t, path, slices.Concat(scalarRecord("loss", 0, 2), b))
 	f := newFollowed(runner.Job{Trial: 7, TrialDir: dir}, nil)
-	u := f.read(false)
-	if u.Note == nil || !strings.Contains(u.Note.Text, "trial 7: event file "+path) || !strings.Contains(u.Note.Text, "checksum") || len(u.Reports) != 1 {
+	u := f.read(files.Running)
+	if u.Note == nil || !strings.Contains(u.Note.Text, "trial 7: "+path) || !strings.Contains(u.Note.Text, "checksum") || len(u.Reports) != 1 {
 		t.Errorf("got %+v, want one report, and a note with the file and what is wrong", u)
 	}
 	if u = f.last(sweep.Exit{}, nil); u.Note != nil || len(u.Reports) > 0 {
@@ -118,16 +130,16 @@ func TestEventsOfEarlierAttemptsAreSetApart(t *testing.T) {
 	appendTo(t, outside, scalarRecord("before", 0, 1))
 	var d dirs
 	for attempt := 1; attempt <= 3; attempt++ {
-		job := runner.Job{Trial: 1, Attempt: attempt, TrialDir: dir, Events: out}
+		job := runner.Job{Trial: 1, Attempt: attempt, TrialDir: dir, Files: []sweep.ReportFile{{Kind: sweep.TensorBoard, Path: out}}}
 		if err := d.prepare(job); err != nil {
 			t.Fatal(err)
 		}
-		if u := newFollowed(job, nil).read(false); len(u.Reports) > 0 {
+		if u := newFollowed(job, nil).read(files.Running); len(u.Reports) > 0 {
 			t.Errorf("attempt %d: got %v before it ran, want nothing", attempt, u.Reports)
 		}
 		appendTo(t, inside, scalarRecord("loss", int64(attempt), 1))
 		appendTo(t, outside, scalarRecord("acc", int64(attempt), 1))
-		u := newFollowed(job, nil).read(false)
+		u := newFollowed(job, nil).read(files.Running)
 		if len(u.Reports) != 2 || u.Reports[0].Step != int64(attempt) || u.Reports[1].Step != int64(attempt) {
 			t.Errorf("attempt %d: got %v, want its own two", attempt, u.Reports)
 		}
@@ -135,6 +147,32 @@ func TestEventsOfEarlierAttemptsAreSetApart(t *testing.T) {
 	for _, name := range []string{filepath.Join(dir, "runs", "attempt2.events.out.tfevents.1.h"), filepath.Join(out, "attempt0.events.out.tfevents.2.h")} {
 		if _, err := os.Stat(name); err != nil {
 			t.Errorf("%v; want it kept for TensorBoard", err)
+		}
+	}
+}
+
+// With report.exit_value the status is the last report; not where something else
+// ended the trial, or it ran out of memory.
+func TestExitValue(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		exit sweep.Exit
+		tail string
+		want []sweep.Report
+	}{
+		{"status", sweep.Exit{Code: 3, EndedAt: 9}, "", []sweep.Report{{Name: "score", Step: 1, Value: 3, At: 9}}},
+		{"zero", sweep.Exit{EndedAt: 9}, "", []sweep.Report{{Name: "score", Step: 1, Value: 0, At: 9}}},
+		{"signal", sweep.Exit{Code: -1, Signal: 9}, "", nil},
+		{"timeout", sweep.Exit{Code: 143, Cause: sweep.StopTimeout}, "", nil},
+		{"no such program", sweep.Exit{Code: 127}, "", nil},
+		{"out of memory", sweep.Exit{Code: 1}, "MemoryError", nil},
+	} {
+		dir := t.TempDir()
+		appendTo(t, filepath.Join(dir, LogName), []byte("{\"score\": 7}\n"+tt.tail+"\n"))
+		f := newFollowed(runner.Job{Trial: 1, TrialDir: dir, ExitValue: "score"}, nil)
+		f.read(files.Running)
+		if u := f.last(tt.exit, nil); !slices.Equal(u.Reports, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, u.Reports, tt.want)
 		}
 	}
 }

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/trawl-sweep/trawl/results"
+	"github.com/trawl-sweep/trawl/results/export"
+	"github.com/trawl-sweep/trawl/sweep"
+)
+
+// How the journal tells of an import: the first event is a spec for the reason
+// whyImport; then come the trials, each proposed with a note that begins with
+// importedNote and ended at attempt 0; noteImported says that all are there.
+const (
+	whyImport    = "import"
+	noteImported = "imported"
+	importedNote = "imported: "
+	importedFrom = export.ImportedFrom // begins the description of a sweep without a file
+)
+
+// The trials of one transaction of an import, and their reports.
+const (
+	importTrials  = 500
+	importReports = 20_000
+)
+
+// recordStudy writes a study into the journal of a new sweep, and returns the
+// number of trials. goesOn says that the sweep is to go on by itself: then what
+// the trials took is not counted against its budget.
+func (a *app) recordStudy(ctx context.Context, db *results.DB, st *export.Study, spec *sweep.Spec, goesOn bool) (n int, err error) {
+	runs, err := runsDir(a.databasePath(), spec.Name)
+	if err != nil {
+		return 0, err
+	}
+	store, err := db.Claim(ctx, spec, runs)
+	if err != nil {
+		return 0, err
+	}
+	defer store.Close()
+	if err := ignoreRuns(filepath.Dir(runs)); err != nil {
+		return 0, err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return 0, err
+	}
+	if err := store.Revise(ctx, &sweep.SpecSet{Revision: 1, Doc: spec.Doc, Digest: spec.Digest, Dir: dir, Version: version, Why: whyImport}, spec); err != nil {
+		return 0, err
+	}
+	points := map[string]sweep.PointID{}
+	var posts []sweep.Post
+	reports := 0
+	flush := func() error {
+		err := store.RecordPosts(ctx, nil, posts)
+		posts, reports = posts[:0], 0
+		return err
+	}
+	for i := range st.Trials {
+		post, err := importPost(st, spec, &st.Trials[i], sweep.TrialID(i+1), points, goesOn)
+		if err != nil {
+			return 0, err
+		}
+		posts = append(posts, post)
+		if reports += len(post.Reports); len(posts) >= importTrials || reports >= importReports {
+			if err := flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return 0, err
+	}
+	state := "finished"
+	if goesOn {
+		state = "stopped" // trawl run goes on
+	}
+	store.Post(sweep.Post{Events: []sweep.Event{&sweep.Note{What: noteImported, Text: fmt.Sprintf("%d trials of %s", len(st.Trials), st.Source), State: state}}})
+	return len(st.Trials), store.Flush(ctx)
+}
+
+// importPost is a trial in the journal: proposed and ended at once.
+func importPost(st *export.Study, spec *sweep.Spec, t *export.StudyTrial, id sweep.TrialID, points map[string]sweep.PointID, goesOn bool) (sweep.Post, error) {
+	pt := make(sweep.Point, len(spec.Space.Params))
+	for name, v := range t.Params {
+		if i, ok := spec.Space.Index(name); ok {
+			pt[i] = v
+		}
+	}
+	key := spec.Space.Key(pt)
+	if points[key] == 0 {
+		points[key] = sweep.PointID(len(points) + 1)
+	}
+	from := fmt.Sprintf("%s of %s", t.Label, st.Source)
+	p := &sweep.Proposed{Trial: id, Proposal: math.MinInt64 + int64(id) - 1, PointID: points[key], Key: key,
+		Params: string(spec.Space.AppendJSON(nil, pt)), Repeat: 1, Planned: 1, Seed: t.Seed, Revision: 1, Note: importedNote + from}
+	e := &sweep.Ended{Trial: id, State: t.State, Class: t.Class, Reason: importedNote + from}
+	if t.Reason != "" {
+		e.Reason += ": " + strings.TrimPrefix(t.Reason, importedNote)
+	}
+	if len(t.Values) > 0 {
+		e.HasObjective, e.Objective, e.ObjectiveStep, e.Others = true, t.Values[0], t.Step, t.Values[1:]
+	}
+	e.Exit = sweep.Exit{StartedAt: t.Started, EndedAt: t.Ended}
+	if t.Started == 0 || goesOn {
+		e.Exit.StartedAt = t.Ended // both are set, or the sweep has run since 1970
+	}
+	return sweep.Post{Trial: id, Events: []sweep.Event{p, e}, Reports: t.Reports}, nil
+}
+
+// ranElsewhere reports whether a trial was imported.
+func ranElsewhere(t results.TrialRow) bool {
+	return t.Attempts == 0 && t.State.Settled() && strings.HasPrefix(t.Reason, importedNote)
+}
+
+// refuseImported refuses to run trials of a sweep that was imported, for it has
+// no command: the file that stands for it says only what the trials were.
+func (a *app) refuseImported(ctx context.Context, name string) error {
+	r, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	row, err := r.Sweep(ctx, name)
+	if err != nil {
+		return err
+	}
+	spec, err := specOf(row)
+	if err != nil {
+		return err
+	}
+	if len(spec.Command) > 0 || spec.Shell != "" || spec.Program != "" || spec.Trainer != nil {
+		return nil
+	}
+	if !strings.HasPrefix(spec.Description, importedFrom) {
+		return nil
+	}
+	return usagef("the trials of sweep %s were imported and have no command to be run with; a sweep file with `from: %[1]s` learns from them", row.Name)
+}
+
+// fitStudy makes the trials of a study points of a sweep file's space: those
+// that lie in it and have a value.
+func fitStudy(st *export.Study, spec *sweep.Spec) error {
+	if len(st.Objectives) != len(spec.Objectives) {
+		return usagef("--file: %s has %d objectives, the sweep file %d", st.Source, len(st.Objectives), len(spec.Objectives))
+	}
+	for i, o := range spec.Objectives {
+		if o.Goal != st.Objectives[i].Goal {
+			return usagef("--file: the sweep file is to %s %s, %s to %s", o.Goal, o.Name, st.Source, st.Objectives[i].Goal)
+		}
+	}
+	st.Rename(spec.Objectives)
+	kept := st.Trials[:0]
+	ill, outside, first := 0, 0, ""
+	for _, t := range st.Trials {
+		if len(t.Values) == 0 || t.State != sweep.Finished && t.State != sweep.Pruned {
+			ill++
+			continue
+		}
+		why, err := fitTrial(&t, spec.Space)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			if outside++; first == "" {
+				first = t.Label + ": " + why
+			}
+			continue
+		}
+		kept = append(kept, t)
+	}
+	if st.Trials = kept; ill > 0 {
+		st.Notes = append(st.Notes, fmt.Sprintf("%d trials without a value are left out", ill))
+	}
+	if outside > 0 {
+		st.Notes = append(st.Notes, fmt.Sprintf("%d trials are not in the space and left out; the first is %s", outside, first))
+	}
+	if len(kept) == 0 {
+		return fmt.Errorf("--file: no trial of %s is left: %s", st.Source, strings.Join(st.Notes, "; "))
+	}
+	return nil
+}
+
+// fitTrial makes the parameters of a trial a point of the space; why says why
+// they are none.
+func fitTrial(t *export.StudyTrial, space *sweep.Space) (why string, err error) {
+	pt := make(sweep.Point, len(space.Params))
+	for i := range space.Params {
+		p := &space.Params[i]
+		v, ok := t.Params[p.Name]
+		if !ok {
+			continue
+		}
+		if p.Derived == nil {
+			taken, ok := p.Domain.Take(v)
+			if !ok {
+				return fmt.Sprintf("%s = %s; want %s", p.Name, v, p.Domain.Want()), nil
+			}
+			v = taken
+		}
+		pt[i] = v
+	}
+	pt, inside := space.Adopt(pt)
+	if !inside {
+		return "its values are no point of it", nil
+	}
+	t.Params = map[string]sweep.Value{}
+	for i, v := range pt {
+		if !v.IsAbsent() {
+			t.Params[space.Params[i].Name] = v
+		}
+	}
+	return "", nil
+}
