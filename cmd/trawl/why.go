@@ -155,7 +155,7 @@ func suggestion(spec *sweep.Spec, e *sweep.Proposed, told, pending int) whySugge
 	s := whySuggested{By: spec.Sampler, Proposal: e.Proposal, Note: e.Note, Repeat: e.Repeat, Planned: e.Planned, Revision: e.Revision}
 	switch {
 	case strings.HasPrefix(e.Note, importedNote):
-		s.By, s.Note, s.Why = "import", "", "it ran elsewhere: "+strings.TrimPrefix(e.Note, importedNote)
+		s.By, s.Note, s.Why = "import", "", "from elsewhere: "+strings.TrimPrefix(e.Note, importedNote)
 	case e.Proposal < -int64(len(spec.Points)):
 		s.By, s.Why = "add", "the user asked for it: trawl add"
 	case e.Proposal < 0:
