@@ -69,11 +69,13 @@ func RunGroup(ctx context.Context, members []Member, ended func(i int, res Resul
 	}
 }
 
-// wideSize is how many weights are computed side by side at most, and wideModels
-// of how many models: what is beyond the caches is no faster, and takes memory.
+// wideSize is how many weights are computed side by side at most; wideModels of how
+// many models, and denseModels where the product is not sparse: what is beyond the
+// caches is no faster, and takes memory.
 const (
-	wideSize   = 1 << 20
-	wideModels = 32
+	wideSize    = 1 << 20
+	wideModels  = 32
+	denseModels = 16
 )
 
 // A member is a run in a group.
@@ -149,7 +151,11 @@ func (g *group[T]) prepare() {
 	for _, m := range g.active {
 		m.tally.began = m.now()
 	}
-	most := max(1, min(n, wideModels, wideSize/r.net.Len()))
+	most := wideModels
+	if !g.thin {
+		most = denseModels
+	}
+	most = max(1, min(n, most, wideSize/r.net.Len()))
 	products := (n + most - 1) / most
 	if g.most = (n + products - 1) / products; g.most > 1 {
 		g.wide = model.NewWide(r.net, g.most)

@@ -221,7 +221,9 @@ func TestGroupIsRunsApart(t *testing.T) {
 		{"a test part", 8, with(func(c *Config) { c.Options.Split = data.Split{Train: 200, Val: 60, Test: 70} }), draw},
 		{"no validation", 8, with(func(c *Config) { c.Options.Split = data.Split{Train: 200, Test: 70} }), draw},
 		{"augmented", 8, with(func(c *Config) { c.Augment = data.Augment{Shift: 1, Noise: 0.05} }), draw},
-		{"standardised, from random weights", 8, with(func(c *Config) { c.Options.Standardize, c.Init = true, "glorot" }), draw},
+		{"standardised, from random weights", 18, with(func(c *Config) {
+			c.Options.Standardize, c.Init, c.Options.Split = true, "glorot", data.Split{Train: 100, Val: 20}
+		}), draw},
 		{"float64", 9, with(func(c *Config) { c.Float64, c.Options.Split = true, data.Split{Train: 120, Val: 30} }), draw},
 		{"dense", 8, with(func(c *Config) { c.Data, c.Options = "breast-cancer", data.Options{Standardize: true} }), draw},
 		{"many classes", 6, with(func(c *Config) { c.Data, c.Options = thinClasses(t), data.Options{} }), draw},
