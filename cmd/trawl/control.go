@@ -276,6 +276,9 @@ Exit status: as for run.`,
 // orRun asks the trawl that runs the sweep, or runs it with the controls given
 // first.
 func (a *app) orRun(ctx context.Context, name string, jobs int, cs []loop.Control) error {
+	if err := a.refuseImported(ctx, name); err != nil {
+		return err
+	}
 	for i, c := range cs {
 		arg := fmt.Sprint(c.Trial)
 		if c.Verb == loop.AddPoint {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/results"
-	"github.com/trawl-sweep/trawl/results/export"
 	"github.com/trawl-sweep/trawl/runner/inproc"
 	"github.com/trawl-sweep/trawl/sweep"
 )
@@ -73,64 +70,6 @@ func (a *app) query(ctx context.Context, sql string) error {
 	}
 	t.data = objects
 	return a.printTable(t)
-}
-
-func newExportCmd(a *app) *cobra.Command {
-	var format, out string
-	var f filterFlags
-	cmd := &cobra.Command{
-		Use:   "export [SWEEP]",
-		Short: "Write the trials of a sweep as CSV or JSON lines, or the whole database as one file",
-		Long: `Export writes every trial of SWEEP (default: the latest) with its values and
-metrics. --format sqlite writes the whole database as one consistent file.
-
-Exit status: 0 · 1 error · 2 usage.`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := f.filter(); err != nil {
-				return err
-			}
-			if f.limit != 0 {
-				return usagef("--limit: export writes all trials that --state, --class and --where choose")
-			}
-			return a.export(cmd.Context(), arg(args, 0), format, out, f)
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", "csv", "`format`: csv, jsonl or sqlite")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "write to this `file` (default: standard output; needed for sqlite)")
-	f.add(cmd)
-	return cmd
-}
-
-func (a *app) export(ctx context.Context, name, format, out string, q filterFlags) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if format == "sqlite" {
-		if out == "" {
-			return usagef("--format sqlite: want -o FILE")
-		}
-		return export.SQLite(ctx, r, out)
-	}
-	write := map[string]func(io.Writer, []string, export.Rows) error{"csv": export.CSV, "jsonl": export.JSONL}[format]
-	if write == nil {
-		return usagef("--format %s: want csv, jsonl or sqlite", format)
-	}
-	columns, rows, end, err := export.Trials(ctx, r, name, q.SQL())
-	if err != nil {
-		return err
-	}
-	defer end()
-	if out == "" {
-		return write(a.stdout, columns, rows)
-	}
-	file, err := os.Create(out)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file, columns, rows), file.Close())
 }
 
 func newRmCmd(a *app) *cobra.Command {
@@ -269,6 +208,9 @@ func (a *app) rerun(ctx context.Context, which string) error {
 	defer r.Close()
 	row, t, err := a.trialOf(ctx, r, which)
 	if err != nil {
+		return err
+	}
+	if err := a.refuseImported(ctx, row.Name); err != nil {
 		return err
 	}
 	spec, err := specOf(row)

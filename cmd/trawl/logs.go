@@ -55,6 +55,8 @@ Exit status: 0 · 1 error, or the trial has no output · 2 usage.`,
 func outputOf(row results.SweepRow, t results.TrialRow) (*os.File, error) {
 	f, err := os.Open(filepath.Join(row.RunsDir, fmt.Sprint(t.ID), "output.log"))
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && ranElsewhere(t):
+		return nil, fmt.Errorf("trial %d has no output here: it ran elsewhere", t.ID)
 	case errors.Is(err, fs.ErrNotExist) && t.Attempts == 0:
 		return nil, fmt.Errorf("trial %d has no output: it has not started yet", t.ID)
 	case errors.Is(err, fs.ErrNotExist):

@@ -23,7 +23,7 @@ func commands(a *app) map[string][]*cobra.Command {
 		"run":     {newRunCmd(a), newResumeCmd(a), newRerunCmd(a)},
 		"look":    {newLsCmd(a), newStatusCmd(a), newTrialsCmd(a), newRankCmd(a), newShowCmd(a), newWhyCmd(a), newLogsCmd(a), newQueryCmd(a)},
 		"control": {newStopCmd(a), newPauseCmd(a), newDrainCmd(a), newSetCmd(a), newRetryCmd(a), newAddCmd(a), newRmCmd(a)},
-		"other":   {newAskTellCmd(a), newTrainCmd(a), newMetricCmd(a), newExportCmd(a), newRereadCmd(a), newVerifyCmd(a), newVersionCmd(a)},
+		"other":   {newAskTellCmd(a), newTrainCmd(a), newMetricCmd(a), newExportCmd(a), newImportCmd(a), newRereadCmd(a), newVerifyCmd(a), newVersionCmd(a)},
 	}
 }
 

@@ -86,12 +86,17 @@ func (a *app) show(ctx context.Context, which, format string) error {
 	if err != nil {
 		return err
 	}
-	argv, err := a.commandOf(row, spec, t)
-	if err != nil {
-		return err
+	argv := []string{}
+	if !ranElsewhere(t) {
+		if argv, err = a.commandOf(row, spec, t); err != nil {
+			return err
+		}
 	}
 	switch format {
 	case "args":
+		if ranElsewhere(t) {
+			return fmt.Errorf("trial %s/%d has no command: it ran elsewhere", row.Name, t.ID)
+		}
 		fmt.Fprintln(a.stdout, shellLine(argv))
 		return nil
 	case "yaml":
@@ -213,7 +218,11 @@ func (a *app) printTrial(t results.TrialRow, argv []string, attempts []results.A
 		fmt.Fprintf(w, "objective  %s\n", s)
 	}
 	fmt.Fprintf(w, "seconds    %.3g (%.3g of CPU, %.0f MiB at most)\n", t.Seconds, t.CPUSeconds, t.MaxRSSMB)
-	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, shellLine(argv), t.Params)
+	command := shellLine(argv)
+	if ranElsewhere(t) {
+		command = "none: it ran elsewhere"
+	}
+	fmt.Fprintf(w, "seed       %d (repeat %d)\ndirectory  %s\ncommand    %s\nvalues     %s\n", t.Seed, t.Repeat, t.Dir, command, t.Params)
 	for _, x := range attempts {
 		state := x.State
 		if state == string(sweep.Queued) {

@@ -49,7 +49,7 @@ type whyJSON struct {
 }
 
 type whySuggested struct {
-	By       string `json:"by"` // a method, points, add
+	By       string `json:"by"` // a method, points, add, import
 	Proposal int64  `json:"proposal"`
 	Note     string `json:"note,omitempty"`
 	Why      string `json:"why"`
@@ -104,7 +104,7 @@ func (a *app) why(ctx context.Context, which string) error {
 	if err != nil {
 		return err
 	}
-	if t.State == sweep.Failed {
+	if t.State == sweep.Failed && !ranElsewhere(t) {
 		w.Next = fmt.Sprintf("trawl logs %s/%d", shellQuote(row.Name), t.ID)
 	}
 	if a.json {
@@ -154,6 +154,8 @@ func suggested(spec *sweep.Spec, entries []sweep.Entry, id sweep.TrialID) (whySu
 func suggestion(spec *sweep.Spec, e *sweep.Proposed, told, pending int) whySuggested {
 	s := whySuggested{By: spec.Sampler, Proposal: e.Proposal, Note: e.Note, Repeat: e.Repeat, Planned: e.Planned, Revision: e.Revision}
 	switch {
+	case strings.HasPrefix(e.Note, importedNote):
+		s.By, s.Note, s.Why = "import", "", "from elsewhere: "+strings.TrimPrefix(e.Note, importedNote)
 	case e.Proposal < -int64(len(spec.Points)):
 		s.By, s.Why = "add", "the user asked for it: trawl add"
 	case e.Proposal < 0:
