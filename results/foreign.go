@@ -81,7 +81,7 @@ type Filler struct {
 	order []string // of the tables, as they were named first
 }
 
-// heldRows is how many values of a table are gathered before they are inserted.
+// heldRows bounds the memory of a Filler. It is how many values of a table are gathered before they are inserted.
 const heldRows = 2048
 
 // Insert adds a row to a table: one value per column, in the table's order, as

@@ -14,6 +14,7 @@ import (
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
+// exportOptions are the flags of export, and its argument.
 type exportOptions struct {
 	sweep         string // "": the latest
 	format        string
@@ -92,6 +93,8 @@ func (o *exportOptions) check(given func(string) bool) error {
 	return nil
 }
 
+// export writes what was asked for; what can be wrong with the flags was checked
+// before the database is opened.
 func (a *app) export(ctx context.Context, o exportOptions) error {
 	r, err := a.read(ctx)
 	if err != nil {
@@ -113,6 +116,8 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	return a.exportRows(ctx, r, o, write)
 }
 
+// exportRows writes the rows of "NAME/all". They stream: a sweep of any size
+// takes no more memory than a row.
 func (a *app) exportRows(ctx context.Context, r *results.Reader, o exportOptions, write func(io.Writer, []string, export.Rows) error) error {
 	columns, rows, end, err := export.Trials(ctx, r, o.sweep, o.filter.SQL())
 	if err != nil {
@@ -141,6 +146,8 @@ func (o *exportOptions) chosen(ctx context.Context, r *results.Reader) (row resu
 	return row, spec, f, err
 }
 
+// exportOptuna writes a study, and says which Optuna opens it: every other one
+// refuses the file, with words about a storage that is to be upgraded.
 func (a *app) exportOptuna(ctx context.Context, r *results.Reader, o exportOptions) error {
 	schema, err := export.OptunaSchemaFor(o.optunaVersion)
 	if err != nil {
@@ -162,6 +169,7 @@ func (a *app) exportOptuna(ctx context.Context, r *results.Reader, o exportOptio
 	return nil
 }
 
+// exportTensorBoard writes a folder of event files.
 func (a *app) exportTensorBoard(ctx context.Context, r *results.Reader, o exportOptions) error {
 	row, spec, filter, err := o.chosen(ctx, r)
 	if err != nil {

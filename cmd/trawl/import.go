@@ -17,6 +17,7 @@ import (
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
+// importOptions are the flags of import, and its argument.
 type importOptions struct {
 	path    string
 	format  string   // optuna, csv or nni
@@ -73,7 +74,8 @@ owns the sweep.`,
 	return cmd
 }
 
-// check finds the format, and refuses flags of others.
+// check finds the format, and refuses flags of others: a flag that does nothing
+// would be believed to do something.
 func (o *importOptions) check(given func(string) bool) error {
 	if o.format == "" {
 		switch strings.ToLower(filepath.Ext(o.path)) {
@@ -166,7 +168,9 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 	return nil
 }
 
-// continues says why a sweep file cannot go on with imported trials.
+// continues says why a sweep file cannot go on with imported trials: a planner
+// that wants each point with several seeds would have to compute the imported
+// ones again, to repeat them.
 func continues(spec *sweep.Spec) error {
 	switch {
 	case spec.Repeats.N() > 1:
@@ -210,7 +214,8 @@ func (a *app) readTable(o importOptions, spec *sweep.Spec) (*export.Study, error
 	return st, nil
 }
 
-// readStudies reads the studies that the user chose; the only one by itself.
+// readStudies reads the studies that the user chose; the only one by itself. All
+// of them are read, at one moment, before any is recorded.
 func (a *app) readStudies(ctx context.Context, o importOptions) ([]*export.Study, error) {
 	goals, given, err := o.objectives()
 	if err != nil {
@@ -348,7 +353,7 @@ func importProblems(st *export.Study, err error) error {
 	return fmt.Errorf("%s: %s", st.Source, strings.Join(words, "\n"))
 }
 
-// clearFor makes sure that there is no sweep of the name; one that an import
+// clearFor is what makes importing the same thing twice safe. It makes sure that there is no sweep of the name; one that an import
 // which was killed has left is removed.
 func (a *app) clearFor(ctx context.Context, db *results.DB, name string) error {
 	row, err := db.Reader().Sweep(ctx, name)

@@ -135,6 +135,9 @@ func ranElsewhere(t results.TrialRow) bool {
 	return t.Attempts == 0 && t.State.Settled() && strings.HasPrefix(t.Reason, importedNote)
 }
 
+// importProposal is the proposal of an imported trial, whose values are written
+// down as they came: a space that a study was given holds them, a sweep file's
+// was asked before.
 func importProposal(st *export.Study, spec *sweep.Spec, t *export.StudyTrial, id sweep.TrialID, points map[string]sweep.PointID) *sweep.Proposed {
 	pt := make(sweep.Point, len(spec.Space.Params))
 	for name, v := range t.Params {
@@ -150,7 +153,7 @@ func importProposal(st *export.Study, spec *sweep.Spec, t *export.StudyTrial, id
 		Repeat: 1, Planned: 1, Seed: t.Seed, Revision: 1, Note: importedNote + fmt.Sprintf("%s of %s", t.Label, st.Source)}
 }
 
-// importIndex is the index of the proposal of an imported trial.
+// importIndex is far below all indices of samplers and of points in a file. It is the index of the proposal of an imported trial.
 func importIndex(id sweep.TrialID) int64 { return math.MinInt64 + int64(id) - 1 }
 
 // refuseImported refuses to run trials of a sweep that was imported, for it has
@@ -179,7 +182,9 @@ func (a *app) refuseImported(ctx context.Context, name string) error {
 }
 
 // fitStudy makes the trials of a study points of a sweep file's space: those
-// that lie in it and have a value.
+// that lie in it and have a value. Failures stay out, for they would count
+// against the failures that the sweep may have. What is left out is noted, with
+// the first reason, so that a space that is wrong in one bound shows.
 func fitStudy(st *export.Study, spec *sweep.Spec) error {
 	if len(st.Objectives) != len(spec.Objectives) {
 		return usagef("--file: %s has %d objectives, the sweep file %d", st.Source, len(st.Objectives), len(spec.Objectives))

@@ -10,7 +10,10 @@ import (
 	"github.com/trawl-sweep/trawl/configs"
 )
 
-// importNNI writes the sweep file that a search space of NNI is.
+// importNNI writes the sweep file that a search space of NNI is. What NNI keeps
+// elsewhere, the command and the metric, is the user's to add. Mistakes are
+// reported like those of a sweep file, with the line of the search space; it is
+// status 1 all the same, for the file that is wrong is none of ours.
 func (a *app) importNNI(o importOptions) error {
 	opt := configs.Options{Name: o.name}
 	switch len(o.metric) {

@@ -146,7 +146,8 @@ type studyWriter struct {
 	ids struct{ param, value, step, attr int64 } // the last primary keys
 }
 
-// values reads the parameters of all trials and finds their distributions.
+// values reads the parameters of all trials and finds their distributions, which
+// takes a look at all values first: Optuna refuses a study where one lies outside.
 func (w *studyWriter) values() error {
 	seen := map[string][]sweep.Value{}
 	had := map[string]map[string]bool{}
@@ -324,7 +325,8 @@ func (w *studyWriter) objectives(t results.TrialRow, state string) []float64 {
 }
 
 // times are when a trial began and ended as Optuna stores them, nil where
-// Optuna has none. It wants both of every trial that ended.
+// Optuna has none. It wants both of every trial that ended; one that could not be
+// started began when it ended.
 func (w *studyWriter) times(t results.TrialRow, state string) (start, end any) {
 	stamp := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05.000000") }
 	if state == "WAITING" {
@@ -417,7 +419,8 @@ func pythonMap(m map[string]sweep.Value) string {
 	return string(append(b, '}'))
 }
 
-// writeSeries writes the reports of the objective as intermediate values. With
+// writeSeries is called for each metric of each trial of the sweep, chosen or
+// not. It writes the reports of the objective as intermediate values. With
 // several objectives Optuna has none.
 func (w *studyWriter) writeSeries(id sweep.TrialID, name string, reports []results.AttemptReport) error {
 	i, ok := w.place[id]

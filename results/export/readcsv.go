@@ -153,8 +153,7 @@ func (t *csvTable) head1(format string, args ...any) error {
 	return &csvError{t.o.File, 1, 1, fmt.Sprintf(format, args...)}
 }
 
-// column finds a column by name; the first that bears it in any case, if none
-// does as it is written.
+// column finds a column by name: as it is written, else in any other case.
 func (t *csvTable) column(name string) (int, error) {
 	if i := slices.Index(t.head, name); i >= 0 {
 		return i, nil
@@ -438,7 +437,8 @@ func clip(s string) string {
 	return s
 }
 
-// cellValue reads a parameter. A text loses the apostrophe with which our own
+// cellValue reads a parameter of a type; ok is false if the cell has another. A
+// number written 3.0 is an integer where the column is one. A text loses the apostrophe with which our own
 // export guards a formula.
 func cellValue(c, typ string) (v sweep.Value, ok bool) {
 	switch typ {

@@ -131,6 +131,11 @@ const maxListed = 1000
 
 // ranged is the domain of numbers from low to high: integers where both are.
 // step is 0 for all between.
+//
+// Optuna counts steps from low, a q_ distribution from 0. Where low is no
+// multiple of the step the values are listed, if there are not too many; else
+// the step is given up, which makes the space larger and no value of a trial
+// foreign to it. Integers beyond 2⁵³, which are no domain here, become floats.
 func ranged(low, high sweep.Value, log bool, step float64) string {
 	lo, _ := low.Number()
 	hi, _ := high.Number()
@@ -195,7 +200,9 @@ func distinct(trials []StudyTrial, name string) (vs []sweep.Value) {
 // all positive are taken to have been drawn on a log scale.
 const logRatio = 1000
 
-// domainOf is the least domain that holds the values.
+// domainOf is the least domain that holds the values: an interval for numbers,
+// else a list. A table does not tell the scale of its numbers; that they span
+// three decades does.
 func domainOf(vs []sweep.Value) string {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	ints := true
@@ -213,7 +220,7 @@ func domainOf(vs []sweep.Value) string {
 	return ranged(sweep.FloatValue(lo), sweep.FloatValue(hi), log, 0)
 }
 
-// setParams fills in the parameters that trials have values for; domain knows
+// setParams has to be called once all trials are there. It fills in the parameters that trials have values for; domain knows
 // those that are not to be found from the values.
 func (s *Study) setParams(domain func(name string) string) error {
 	names := map[string]bool{}

@@ -70,23 +70,26 @@ func TensorBoard(ctx context.Context, r *results.Reader, spec *sweep.Spec, which
 	return len(trials), os.Rename(tmp, dir)
 }
 
-// A board writes the folders of one sweep.
+// A board writes the folders of one sweep. One file is open at a time: metrics
+// come trial by trial, and a sweep may have more trials than a process files.
 type board struct {
 	spec    *sweep.Spec
 	row     results.SweepRow
 	dir     string
 	trials  []results.TrialRow
-	params  []map[string]sweep.Value
-	place   map[sweep.TrialID]int
-	written []bool
-	metrics []string // in the order in which they were seen
-	texts   map[string]bool
+	params  []map[string]sweep.Value // of each trial
+	place   map[sweep.TrialID]int    // of a trial in trials
+	written []bool                   // the trials that have their file
+	metrics []string                 // in the order in which they were seen
+	texts   map[string]bool          // the parameters that are shown as texts
 
 	current int // whose file is open; -1: none
 	file    *os.File
 	out     *eventWriter
 }
 
+// write writes the trials and then the experiment, whose list of metrics is
+// complete then.
 func (b *board) write(ctx context.Context, r *results.Reader) error {
 	for i, t := range b.trials {
 		b.place[t.ID] = i
@@ -183,8 +186,11 @@ func (b *board) reduced() string {
 	return fmt.Sprintf("%s (%s)", o.Name, o.Reduce)
 }
 
+// seconds is a time of the database as TensorBoard has it.
 func seconds(us int64) float64 { return float64(us) / 1e6 }
 
+// began is when a trial began, in seconds; for one without an attempt when it
+// ended, else when its sweep was made.
 func (b *board) began(t results.TrialRow) float64 {
 	switch {
 	case t.StartedAt != nil:
@@ -222,7 +228,9 @@ func (b *board) end() error {
 	return err
 }
 
-// experiment writes what the HParams page knows of the sweep as a whole.
+// experiment writes what the HParams page knows of the sweep as a whole,
+// Experiment: the description = 1, the time = 3, parameters = 4, metrics = 5 (each
+// a name = 1 with a tag = 2), the name = 6.
 func (b *board) experiment(infos []message) error {
 	at := seconds(b.row.CreatedAt.UnixMicro())
 	if err := b.create(b.dir, at); err != nil {
@@ -270,7 +278,10 @@ func (b *board) infos() (out []message) {
 	return out
 }
 
-// info describes a parameter: numbers by their interval, all others by a list.
+// info describes a parameter, HParamInfo: the name = 1, its type = 4, and either
+// a list of values = 5 or an interval = 6 with its ends 1 and 2. Numbers that
+// have a range, or follow from others, have an interval. Choices of several types
+// are texts, in the sessions, too: the page filters by comparing them.
 func (b *board) info(p *sweep.Param, seen []sweep.Value) message {
 	d := newDistribution(p, seen)
 	all := d.choices
@@ -387,6 +398,7 @@ func masked(b []byte) uint32 {
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 
+// record writes length, its checksum, the data, its checksum.
 func (w *eventWriter) record(data []byte) {
 	head := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
 	head = binary.LittleEndian.AppendUint32(head, masked(head))
@@ -407,7 +419,9 @@ func (w *eventWriter) event(at float64, step int64, value message) {
 	w.record(e)
 }
 
-// scalar is Summary.Value: tag = 1, simple_value = 2.
+// scalar is Summary.Value: tag = 1, simple_value = 2. TensorBoard of every age
+// reads this form; the form with a tensor would keep no more digits, since
+// TensorBoard shows single precision.
 func (w *eventWriter) scalar(tag string, step int64, at, v float64) {
 	var m message
 	m.text(1, tag)
