@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -153,7 +154,7 @@ func exitReason(code int, tail []string) string {
 	for i := len(tail) - 1; i >= 0; i-- {
 		if s := tail[i]; s != "" {
 			if len(s) > 200 {
-				s = s[:200]
+				s = strings.ToValidUTF8(s[:200], "") + "…"
 			}
 			return r + ": " + s
 		}
