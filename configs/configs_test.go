@@ -192,6 +192,7 @@ func TestWarnings(t *testing.T) {
 		{"alike", "parameters: {x: {values: [0.5, 1.0, 1]}}", "3:37: x: 1 is 1.0 again, the same point"},
 		{"two integers", "parameters: {x: {min: 0, max: 1}}", "3:23: x: min and max are integers, so only 0 and 1 are tried, as W&B has it; want 0.0 and 1.0"},
 		{"beyond 64 bits", "parameters: {x: {values: [12345678901234567890]}}", "3:27: x: 12345678901234567890 is beyond 64 bits and becomes 1.2345678901234567e+19; want quotes"},
+		{"a size without a unit", "resources: {memory: 4096}\nparameters: {x: [1]}", "3:21: resources.memory: 4096 is less than a mebibyte; want a unit"},
 		{"link", "link: [data]\nparameters: {x: [1]}", "workdir: trial"},
 	}
 	for _, tt := range tests {

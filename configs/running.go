@@ -52,6 +52,11 @@ func (l *loader) readResources(n *node) sweep.Resources {
 			l.errorf(g.place, "a whole number, or a part of one GPU, at least 1/64", "resources.gpus: %s", g.raw)
 		}
 	}
+	for _, key := range []string{"memory", "gpu_memory"} {
+		if m := given(n, key); m != nil && m.form == scalar && sizeOf(n, key, 1<<20) < 1<<20 {
+			l.warnf(m.place, "a unit, like 500MB or 4GiB", "resources.%s: %s is less than a mebibyte", key, m.raw)
+		}
+	}
 	return sweep.Resources{CPUs: numberOf(n, "cpus"), GPUs: numberOf(n, "gpus"), GPUsSet: given(n, "gpus") != nil,
 		Memory: sizeOf(n, "memory", 0), GPUMemory: sizeOf(n, "gpu_memory", 0)}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/trawl-sweep/trawl/results"
@@ -44,20 +45,32 @@ func (s *sweeping) lastOutput(ctx context.Context) (lines []string, silent bool)
 		return nil, false
 	}
 	last := failed[0]
-	f, err := outputOf(row, last)
-	if err != nil {
-		return nil, last.Class == sweep.ClassNoObjective
+	if f, err := outputOf(row, last); err == nil {
+		lines = lastLines(f)
+		f.Close()
 	}
-	defer f.Close()
+	if len(lines) == 0 && last.Reason != "" {
+		lines = []string{last.Reason}
+	}
+	return lines, last.Class == sweep.ClassNoObjective
+}
+
+// lastLines are the last lines of a file, at most fuseLines, none long.
+func lastLines(f *os.File) (lines []string) {
+	const room, most = 16 << 10, 400
 	st, err := f.Stat()
 	if err != nil {
-		return nil, false
+		return nil
 	}
-	from := max(0, st.Size()-16<<10)
-	b, _ := io.ReadAll(io.NewSectionReader(f, from, 16<<10))
-	text := strings.TrimRight(strings.ToValidUTF8(strings.ReplaceAll(string(b), "\r", "\n"), "\uFFFD"), "\n")
-	if text != "" {
-		lines = strings.Split(text, "\n")
+	b, _ := io.ReadAll(io.NewSectionReader(f, max(0, st.Size()-room), room))
+	for line := range strings.SplitSeq(strings.TrimRight(strings.ReplaceAll(string(b), "\r", "\n"), "\n"), "\n") {
+		if len(line) > most {
+			line = line[:most] + "…"
+		}
+		lines = append(lines, strings.ToValidUTF8(line, "\uFFFD"))
 	}
-	return lines[max(0, len(lines)-fuseLines):], last.Class == sweep.ClassNoObjective
+	if len(lines) == 1 && lines[0] == "" {
+		return nil
+	}
+	return lines[max(0, len(lines)-fuseLines):]
 }

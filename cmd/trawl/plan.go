@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/configs"
+	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/runner/loop"
 	"github.com/trawl-sweep/trawl/sweep"
 	"github.com/trawl-sweep/trawl/sweep/sampler"
@@ -146,6 +147,7 @@ Exit status: 0 · 1 error · 2 usage or sweep file.`,
 type planned struct {
 	Method     string           `json:"method"`
 	Resolved   string           `json:"resolved"`
+	Changed    bool             `json:"changed,omitempty"`         // the sweep is in the database and has other trials
 	Why        string           `json:"why,omitempty"`             // how the method works, where it looks at results
 	Early      string           `json:"early_terminate,omitempty"` // what ends trials early, its defaults spelled out
 	Trials     *int64           `json:"trials"`
@@ -208,6 +210,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return err
 	}
 	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, max(1, n)); err != nil {
+		return err
+	}
+	if p.Changed, err = a.changedSince(ctx, spec); err != nil {
 		return err
 	}
 	if a.json {
@@ -298,9 +303,27 @@ func namedPoint(space *sweep.Space, pt sweep.Point) map[string]any {
 	return space.Nested(pt)
 }
 
+// changedSince reports whether the database has a sweep of this name that tries
+// other points than spec.
+func (a *app) changedSince(ctx context.Context, spec *sweep.Spec) (bool, error) {
+	r, err := results.OpenRead(ctx, a.databasePath())
+	if errors.Is(err, results.ErrNoDatabase) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	last, err := lastSpec(ctx, r, spec.Name)
+	return last != nil && last.Digest != spec.Digest, err
+}
+
 func (a *app) printPlan(p planned, f *configs.File, why string) error {
 	spec, w := f.Spec, a.stdout
 	fmt.Fprintf(w, "sweep       %s\n", spec.Name)
+	if p.Changed {
+		fmt.Fprintln(w, "            it exists, and the file now asks for other trials: trawl run wants --extend or --new")
+	}
 	method := p.Method
 	if p.Resolved != p.Method {
 		method += " (" + p.Resolved + ")"

@@ -149,6 +149,7 @@ func rankTable(row results.SweepRow, rows []results.RankRow, o rankOptions, d di
 	for _, x := range rows {
 		noted = noted || x.Note != ""
 	}
+	noted = noted && metric != "" // nothing ranks, which was said
 	if noted {
 		t.head = append(t.head, "note")
 	}

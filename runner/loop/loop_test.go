@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/trawl-sweep/trawl/runner"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -304,3 +305,13 @@ func TestJournalFails(t *testing.T) {
 type full struct{ runner.Journal }
 
 func (full) Record(context.Context, ...sweep.Event) error { return errors.New("disk full") }
+
+// A reason is text, wherever it is cut.
+func TestExitReasonIsText(t *testing.T) {
+	for pad := range 4 {
+		got := exitReason(1, []string{strings.Repeat("a", pad) + strings.Repeat("学", 100), "", ""})
+		if !utf8.ValidString(got) || !strings.HasPrefix(got, "exit 1: ") || !strings.HasSuffix(got, "学…") || len(got) > 220 {
+			t.Errorf("got %q", got)
+		}
+	}
+}

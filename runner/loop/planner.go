@@ -183,6 +183,9 @@ func (p *Planner) add(key string, id sweep.PointID, proposal int64, current bool
 // Trials is the number of trials proposed so far.
 func (p *Planner) Trials() int64 { return p.trials }
 
+// Revision is the revision of the sweep that it plans.
+func (p *Planner) Revision() int { return p.revision }
+
 // Total is the number of trials that the sweep will have, if that is known.
 func (p *Planner) Total(grid func() (int64, bool)) (n int64, ok bool) {
 	rep := int64(p.spec.Repeats.N())

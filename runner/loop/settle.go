@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/trawl-sweep/trawl/runner"
@@ -164,7 +165,7 @@ func exitReason(code int, tail []string) string {
 	for i := len(tail) - 1; i >= 0; i-- {
 		if s := tail[i]; s != "" {
 			if len(s) > 200 {
-				s = s[:200]
+				s = strings.ToValidUTF8(s[:200], "") + "…"
 			}
 			return r + ": " + s
 		}
