@@ -189,6 +189,9 @@ func TestWarnings(t *testing.T) {
 		{"order", "order: shuffled\nparameters: {x: [1]}", "order: random has none"},
 		{"numbers in quotes", "run_cap: \"7\"\nparameters: {x: [1]}", "3:10: run_cap: a number in quotes"},
 		{"a command of one text", "command: ./t --x ${args}\nparameters: {x: [1]}", "command: one text, split at blanks"},
+		{"alike", "parameters: {x: {values: [0.5, 1.0, 1]}}", "3:37: x: 1 is 1.0 again, the same point"},
+		{"two integers", "parameters: {x: {min: 0, max: 1}}", "3:23: x: min and max are integers, so only 0 and 1 are tried, as W&B has it; want 0.0 and 1.0"},
+		{"beyond 64 bits", "parameters: {x: {values: [12345678901234567890]}}", "3:27: x: 12345678901234567890 is beyond 64 bits and becomes 1.2345678901234567e+19; want quotes"},
 		{"link", "link: [data]\nparameters: {x: [1]}", "workdir: trial"},
 	}
 	for _, tt := range tests {
@@ -294,6 +297,7 @@ func TestLimits(t *testing.T) {
 		{"parameters", many, "too many parameters"},
 		{"two documents", "a: 1\n---\nb: 2\n", "a second document"},
 		{"empty", " \n", "empty; want a sweep file"},
+		{"tabs", "parameters:\n  a: 1\n\tb: 2\n", "3:1: not YAML: a tab in the indentation; want spaces"},
 		{"a list", "[1, 2]", "1:1: a list; want a map"},
 		{"controls", "a: \x01", "control characters"},
 		{"repeats", "method: grid\nparameters: {x: [1]}\nrepeats: 1000000000", "want at most 100000"},

@@ -142,6 +142,8 @@ var table = []key{
 	}},
 	{name: "parallel", shape: integer | text, part: how, least: bound(1), words: []string{"auto"}, implied: `"auto"`,
 		doc: "trials at a time; auto = as many as the resources admit"},
+	{name: "fuse", shape: text | boolean, part: how, words: []string{"auto", "off"}, implied: `"auto"`,
+		doc: "auto = linear and softmax trials of the trainer that share data, seed and batches are trained together, with the same numbers; off = each by itself"},
 	{name: "resources", shape: mapOf, part: how, keys: resourceKeys, doc: "what one trial needs"},
 	{name: "timeout", shape: duration, part: how, above: bound(0), doc: "longest run of an attempt"},
 	{name: "stall_timeout", shape: duration, part: how, above: bound(0), doc: "longest silence of an attempt"},
@@ -166,7 +168,7 @@ var table = []key{
 		{name: "csv", shape: text | listOf, item: word, doc: "CSV files with a header, or patterns such as *.csv; with ${trial} in them, or workdir: trial"},
 		{name: "json", shape: text | listOf, item: word, doc: "JSON files of results, or patterns; with ${trial} in them, or workdir: trial"},
 		{name: "trainer_state", shape: text | listOf, item: word, doc: "output_dir of Hugging Face's Trainer; with ${trial} in it, or workdir: trial"},
-		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure"},
+		{name: "exit_value", shape: text, doc: "metric that the exit status is; a status other than 0 is then no failure, but for 126 and 127"},
 	}},
 	{name: "keep", shape: mapOf, part: how, doc: "what stays on disk", keys: []key{
 		{name: "checkpoints", shape: integer, least: bound(0), unbuilt: always, doc: "those of the best so many trials"}}},

@@ -131,8 +131,8 @@ func hydra(v sweep.Value) string {
 var hydraKey = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`,
 	":", `\:`, "=", `\=`, ",", `\,`, " ", `\ `, "\t", "\\\t")
 
-// hydraPlain are texts that Hydra reads as texts without quotes.
-var hydraPlain = regexp.MustCompile(`^[A-Za-z_/.*@?|%+-][A-Za-z0-9_/.*@?|%+-]*$`)
+// hydraPlain are texts that every version of Hydra reads as texts without quotes.
+var hydraPlain = regexp.MustCompile(`^[A-Za-z_/.*%+-][A-Za-z0-9_/.*%+-]*$`)
 
 // hydraWords read as something else without quotes; numbers do, too.
 var hydraWords = regexp.MustCompile(`(?i)^(true|false|null|[+-]?(nan|inf|[0-9.][0-9._]*(e[+-]?[0-9_]+)?))$`)

@@ -62,7 +62,9 @@ func FromNNI(path string, src []byte, o Options) (*File, error) {
 	return l.load("", nil)
 }
 
-// An nniReader turns NNI's parameters into ours.
+// An nniReader turns NNI's parameters into ours. It builds the nodes of a sweep
+// file with the places of the search space, so that what the loader has against
+// them is reported where the user wrote it.
 type nniReader struct {
 	*loader
 	params *node
@@ -108,36 +110,44 @@ func (r *nniReader) param(at place, name string, n *node, when string, depth int
 		}
 	}
 	out := &node{place: n.place, form: mapping}
-	switch form, ok := nniForms[kind]; {
-	case kind == "choice":
-		if !r.choice(out, at, name, value, depth) {
-			return
-		}
-	case kind == "randint":
-		if !r.randint(out, name, value) {
-			return
-		}
-	case !ok:
-		r.errorf(typ.place, nniTypes, "%s: _type %s", clip(name), typ.describe())
-		return
+	ok := false
+	switch kind {
+	case "choice":
+		ok = r.choice(out, name, value, depth)
+	case "randint":
+		ok = r.randint(out, name, value)
 	default:
-		if !r.numbers(name, kind, value, len(form.args)) {
-			return
-		}
-		if first, second := value.items[0], value.items[1]; form.args[0] == "min" && equalNumbers(first, second) {
-			out.set("value", first)
-			break
-		}
-		out.set("distribution", newText(typ.place, string(form.dist)))
-		for i, arg := range form.args {
-			v := value.items[i]
-			if arg == "q" && !allInts(value.items) {
-				v = asFloat(v)
-			}
-			out.set(arg, v)
-		}
+		ok = r.distribution(out, name, typ, value)
 	}
-	r.add(at, name, out, when)
+	if ok {
+		r.add(at, name, out, when)
+	}
+}
+
+// distribution reads the types of numbers other than randint.
+func (r *nniReader) distribution(out *node, name string, typ, value *node) bool {
+	kind := typ.value.Text()
+	form, ok := nniForms[kind]
+	if !ok {
+		r.errorf(typ.place, nniTypes, "%s: _type %s", clip(name), typ.describe())
+		return false
+	}
+	if !r.numbers(name, kind, value, len(form.args)) {
+		return false
+	}
+	if first, second := value.items[0], value.items[1]; form.args[0] == "min" && equalNumbers(first, second) {
+		out.set("value", first) // NNI takes an interval of one value
+		return true
+	}
+	out.set("distribution", newText(typ.place, string(form.dist)))
+	for i, arg := range form.args {
+		v := value.items[i]
+		if arg == "q" && !allInts(value.items) {
+			v = asFloat(v)
+		}
+		out.set(arg, v)
+	}
+	return true
 }
 
 func equalNumbers(a, b *node) bool {
@@ -162,7 +172,7 @@ func asFloat(n *node) *node {
 	return &node{place: n.place, value: v, raw: v.Python()}
 }
 
-// numbers checks the arguments of a type.
+// numbers checks the arguments of a type: a list of so many numbers.
 func (r *nniReader) numbers(name, kind string, value *node, want int) bool {
 	if value.form != list || len(value.items) != want {
 		r.errorf(value.place, fmt.Sprintf("a list of %d numbers", want), "%s: _value of %s: %s", clip(name), kind, describeList(value))
@@ -184,7 +194,7 @@ func describeList(n *node) string {
 	return n.describe()
 }
 
-// randint is [lower, upper) in NNI.
+// randint reads [lower, upper), whose upper bound is no value.
 func (r *nniReader) randint(out *node, name string, value *node) bool {
 	if !r.numbers(name, "randint", value, 2) {
 		return false
@@ -207,8 +217,10 @@ func (r *nniReader) randint(out *node, name string, value *node) bool {
 	return true
 }
 
-// choice reads the options, and the parameters of those that have some.
-func (r *nniReader) choice(out *node, at place, name string, value *node, depth int) bool {
+// choice reads the options, and the parameters of those that have some. An
+// option is a plain value; a map or list of plain values, which is one value,
+// too; or a map with a _name, whose further keys are parameters.
+func (r *nniReader) choice(out *node, name string, value *node, depth int) bool {
 	if value.form != list || len(value.items) == 0 {
 		r.errorf(value.place, "a list of options", "%s: _value of choice: %s", clip(name), describeList(value))
 		return false
@@ -271,6 +283,7 @@ func condition(name, option string) string {
 	return "p[" + strconv.Quote(name) + "] == " + strconv.Quote(option)
 }
 
+// add puts a parameter into the sweep file.
 func (r *nniReader) add(at place, name string, out *node, when string) {
 	if r.params.get(name) != nil {
 		r.errorf(at, "another name", "parameter %s stands twice", clip(name))

@@ -195,7 +195,22 @@ func (r *report) broken(file string, src []byte, err error) {
 			what = e.ContextMsg + ": " + what
 		}
 	}
-	r.errorf(at, "", "not YAML: %s", what)
+	want := ""
+	if tabbed(src, at.line) {
+		what, want = "a tab in the indentation", "spaces"
+	}
+	r.errorf(at, want, "not YAML: %s", what)
+}
+
+// tabbed reports whether a line of src is indented with a tab, which YAML does
+// not allow and its readers say in other words.
+func tabbed(src []byte, line int) bool {
+	lines := bytes.Split(src, []byte("\n"))
+	if line > len(lines) {
+		return false
+	}
+	text := bytes.TrimLeft(lines[line-1], " ")
+	return len(text) > 0 && text[0] == '\t'
 }
 
 func (p *parser) at(y *yaml.Node) place { return place{p.file, max(1, y.Line), max(1, y.Column)} }

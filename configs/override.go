@@ -212,6 +212,12 @@ func (l *loader) paramFlag(at place, arg, s string) *node {
 		l.errorf(at, "a range, like log:1e-4..10/6 or int:16..256", "%s", clip(s))
 		return nil
 	}
+	if lo, _, ok := strings.Cut(s, ".."); ok {
+		if _, isNumber := sweep.ParseNumber(strings.TrimSpace(lo)); isNumber { // no text that anybody means
+			l.errorf(at, "a range, like log:1e-4..10/6 or 16..256, or the text in quotes", "%s", clip(s))
+			return nil
+		}
+	}
 	if strings.ContainsAny(s[:1], "[{'\"") {
 		before := len(l.errs)
 		n := l.parse(at.file, []byte(strings.Repeat(" ", at.col-1)+s))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -247,6 +248,7 @@ func (l *loader) readValues(p *param, v, n *node) bool {
 	for _, c := range v.items {
 		p.Domain.Values = append(p.Domain.Values, l.finite(c, p.Name))
 	}
+	l.sayAlike(p, v)
 	w := n.get("probabilities")
 	if w == nil {
 		return true
@@ -276,13 +278,35 @@ func (l *loader) readValues(p *param, v, n *node) bool {
 	return true
 }
 
+// sayAlike warns of choices that are one point though they differ on a command
+// line: 1 and 1.0, which scikit-learn tells apart.
+func (l *loader) sayAlike(p *param, v *node) {
+	seen := map[string]sweep.Value{}
+	for i, x := range p.Domain.Values {
+		key := string(x.AppendKey(nil))
+		if old, ok := seen[key]; ok && old.Kind() != x.Kind() {
+			l.warnf(v.items[i].place, "", "%s: %s is %s again, the same point: a grid tries the first alone", p.Name, x, old)
+		} else if !ok {
+			seen[key] = x
+		}
+	}
+}
+
 // finite returns the value of n, which may be infinite but not NaN.
 func (l *loader) finite(n *node, path string) sweep.Value {
-	if f, ok := n.value.Number(); n.form == scalar && ok && math.IsNaN(f) {
+	f, ok := n.value.Number()
+	switch {
+	case n.form != scalar || !ok:
+	case math.IsNaN(f):
 		l.errorf(n.place, "a number, or \"nan\" in quotes", "%s: NaN", path)
+	case n.value.Kind() == sweep.Float && wholeNumber.MatchString(n.raw):
+		l.warnf(n.place, "quotes to keep its digits", "%s: %s is beyond 64 bits and becomes %s", path, clip(n.raw), n.value)
 	}
 	return n.toValue()
 }
+
+// wholeNumber is an integer as YAML writes it.
+var wholeNumber = regexp.MustCompile(`^[-+]?[0-9]+$`)
 
 // readNumeric reads a distribution of numbers.
 func (l *loader) readNumeric(p *param, n *node, form *distForm) bool {
@@ -327,6 +351,9 @@ func (l *loader) readNumeric(p *param, n *node, form *distForm) bool {
 		return false
 	}
 	l.sayRounded(p, n)
+	if d.Dist == sweep.IntUniform && n.get("distribution") == nil && d.Min == 0 && d.Max == 1 {
+		l.warnf(lo.place, fmt.Sprintf("%s.0 and %s.0 for the numbers between", lo.raw, hi.raw), "%s: min and max are integers, so only %s and %s are tried, as W&B has it", p.Name, lo.raw, hi.raw)
+	}
 	return true
 }
 

@@ -57,7 +57,11 @@ func (l *loader) checkPattern(c *node, path string) {
 		return
 	}
 	if !slices.ContainsFunc(re.SubexpNames(), func(s string) bool { return s != "" && s != "step" }) {
-		l.errorf(c.place, "a group like (?P<val_loss>\\S+), or one of "+strings.Join(metric.Names(), ", "), "%s: no group names a metric", path)
+		want := "a group like (?P<val_loss>\\S+), or one of " + strings.Join(metric.Names(), ", ")
+		if near := nearest(c.value.Text(), metric.Names()); near != "" {
+			want = near + ", or " + want
+		}
+		l.errorf(c.place, want, "%s: no group names a metric", path)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestNamedPatterns(t *testing.T) {
 		sameAfterDoc(t, f)
 	}
 	_, err := Parse("sweep.yaml", []byte(base+"report: {pattern: xgbost}"), Options{})
-	if err == nil || !strings.Contains(err.Error(), "4:19: report.pattern: no group names a metric; want a group like (?P<val_loss>\\S+), or one of catboost, fasttext, keras, key=value") {
+	if err == nil || !strings.Contains(err.Error(), "4:19: report.pattern: no group names a metric; want xgboost, or a group like (?P<val_loss>\\S+), or one of catboost, fasttext, keras, key=value") {
 		t.Errorf("got %v, want the names there are", err)
 	}
 }

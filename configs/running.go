@@ -21,6 +21,7 @@ func (l *loader) readRunning() {
 		}
 	}
 	s.Parallel = int(intOf(d, "parallel", 0))
+	l.readFuse()
 	s.Resources = l.readResources(l.get("resources"))
 	s.Timeout, s.StallTimeout = timeOf(d, "timeout"), timeOf(d, "stall_timeout")
 	l.readRetries()
@@ -90,6 +91,18 @@ func (l *loader) readEnv() {
 		}
 		l.spec.Env = append(l.spec.Env, sweep.EnvVar{Name: e.name, Value: e.node.value.Text()})
 	}
+}
+
+// readFuse reads whether trials may be trained together.
+func (l *loader) readFuse() {
+	n := l.get("fuse")
+	if n == nil || n.form != scalar {
+		return
+	}
+	if n.value.Kind() == sweep.Bool && boolOf(l.doc, "fuse") {
+		l.errorf(n.place, "auto or off", "fuse: true")
+	}
+	l.spec.Unfused = n.value.Kind() == sweep.Bool || n.value.Text() == "off" // false is YAML 1.1's off
 }
 
 // readServices reads the executor, the stand-in for wandb, and hooks.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -108,6 +110,25 @@ func TestStrictPrograms(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// TestWideIntegers: what no int64 holds is a float, and never silently.
+func TestWideIntegers(t *testing.T) {
+	f, err := Parse("sweep.yaml", []byte("method: grid\ncommand: [x, '${args}']\nparameters: {a: [18446744073709551615, 9223372036854775807, '18446744073709551615', 1e20]}\n"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].Error(), "3:18: a: 18446744073709551615 is beyond 64 bits and becomes 1.8446744073709552e+19; want quotes") {
+		t.Errorf("got %v", f.Warnings)
+	}
+	var got []string
+	for _, v := range f.Spec.Space.Params[0].Domain.Values {
+		got = append(got, v.Python())
+	}
+	want := []string{"1.8446744073709552e+19", "9223372036854775807", "18446744073709551615", "1e+20"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

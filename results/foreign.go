@@ -85,7 +85,8 @@ type Filler struct {
 const heldRows = 2048
 
 // Insert adds a row to a table: one value per column, in the table's order, as
-// the driver takes them (nil, int64, float64, string, []byte, bool).
+// the driver takes them (nil, int64, float64, string, []byte, bool). Rows are
+// gathered, so that an error may come with a later row.
 func (f *Filler) Insert(table string, values ...driver.Value) error {
 	b := f.bulks[table]
 	if b == nil {
@@ -100,6 +101,7 @@ func (f *Filler) Insert(table string, values ...driver.Value) error {
 	return f.flush(table)
 }
 
+// flush inserts what is held of a table.
 func (f *Filler) flush(table string) error {
 	if err := f.ctx.Err(); err != nil {
 		return err
@@ -121,6 +123,9 @@ func CreateForeign(ctx context.Context, path, schema string, fill func(*Filler) 
 		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(abs), "."+filepath.Base(abs)+".*")
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("%s: %w", path, e.Err) // without the name of the moment
+	}
 	if err != nil {
 		return err
 	}
@@ -147,6 +152,8 @@ func CreateForeign(ctx context.Context, path, schema string, fill func(*Filler) 
 	return nil
 }
 
+// fillForeign makes the tables and their rows in one transaction. The file has
+// no name yet, so that nothing needs to survive a crash.
 func fillForeign(ctx context.Context, c *conn, schema string, fill func(*Filler) error) error {
 	if err := c.text(strings.Join([]string{"pragma journal_mode = memory", "begin", schema}, ";\n")); err != nil {
 		return fmt.Errorf("create tables: %w", err)

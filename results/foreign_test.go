@@ -98,6 +98,9 @@ func TestForeignRefusals(t *testing.T) {
 	if err := CreateForeign(t.Context(), text, "", nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want ErrExist", err)
 	}
+	if err := CreateForeign(t.Context(), filepath.Join(dir, "no", "such.db"), "", nil); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), ".such") {
+		t.Errorf("got %v, want ErrNotExist and the name that was given", err)
+	}
 	wrong := errors.New("wrong")
 	if err := CreateForeign(t.Context(), filepath.Join(dir, "new.db"), "create table a (x)", func(*Filler) error { return wrong }); !errors.Is(err, wrong) {
 		t.Errorf("got %v, want what fill said", err)

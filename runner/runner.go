@@ -37,6 +37,12 @@ type Job struct {
 	Values map[string]sweep.Value // for in-process backends: all values, by flat name
 	Seed   int64
 
+	// Group, if it is not "", is one of Members jobs that share a place: the
+	// backend begins once it was started with all of them, one after the other.
+	// Each ends by itself.
+	Group   string
+	Members int
+
 	Timeout      time.Duration // 0: none; of this attempt
 	StallTimeout time.Duration // 0: none; silence on the output, the metrics file, Files and TrialDir's event files
 	Signal       int           // to ask it to stop; 0 = SIGTERM

@@ -71,6 +71,8 @@ type Started struct {
 
 	GPUs  []string `json:"gpus,omitempty"`  // UUIDs of those that it got
 	Share float64  `json:"share,omitempty"` // of all of them together: half of one is 0.5
+
+	Group string `json:"group,omitempty"` // of the attempts that shared a place, the name of the first; "": by itself
 }
 
 // Stopping is the intent to end a running trial.

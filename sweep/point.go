@@ -430,9 +430,9 @@ func (s *Space) Adopt(p Point) (q Point, inside bool) {
 	return q, inside
 }
 
-// Nested returns the values of p by name, each a Value, so that JSON keeps 1.0
-// a float; inactive ones are left out. A parameter with a Path stands inside
-// the maps that it names.
+// Nested returns the Values of p, inactive ones left out; a parameter with a
+// Path stands inside the maps that it names. As JSON each prints as it does
+// alone: 1.0 stays a float, and what is not finite is a text.
 func (s *Space) Nested(p Point) map[string]any {
 	out := map[string]any{}
 	for i, v := range p {

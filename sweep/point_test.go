@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -260,6 +261,18 @@ func TestNested(t *testing.T) {
 	}
 	if got := s.Nested(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	for i := range p {
+		if s.Params[i].Path != nil {
+			p[i] = FloatValue(2)
+		}
+		if s.Params[i].Name == "lr" {
+			p[i] = FloatValue(math.Inf(1))
+		}
+	}
+	b, err := json.Marshal(s.Nested(p))
+	if err != nil || !strings.Contains(string(b), `"opt":{"name":2.0,`) || !strings.Contains(string(b), `"lr":"Infinity"`) {
+		t.Errorf("as JSON: got %s, %v", b, err)
 	}
 }
 

@@ -33,7 +33,8 @@ type Spec struct {
 
 	RunCap    int // trials; 0: no limit
 	Budget    Budget
-	Parallel  int // 0: auto
+	Parallel  int  // 0: auto
+	Unfused   bool // no two trials of the trainer share a pass over the data
 	Resources Resources
 
 	Timeout      time.Duration // 0: none

@@ -79,7 +79,7 @@ type Exit struct {
 	Message    string  // one line for people: "exec: no such file: ./train"
 	StartedAt  int64   // Unix microseconds
 	EndedAt    int64   // Unix microseconds
-	CPUSeconds float64 // user and system time of the whole tree
+	CPUSeconds float64 // user and system time of the whole tree; of a group, its share
 	MaxRSSMB   float64 // peak resident memory, MiB: of the largest process, and of the tree where a limit had it watched
 	GPUSeconds float64 `json:",omitempty"` // GPUs (or the share of one) × seconds of the attempt
 	GPUMemMB   float64 `json:",omitempty"` // peak of GPU memory seen in use, MiB; 0: not known

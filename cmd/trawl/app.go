@@ -92,6 +92,9 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 		return a.status(errors.New("no trawl for Windows: use Linux, macOS or WSL"))
 	}
 	root := newRootCmd(a)
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-v") {
+		args = []string{"version"} // as other programs have it
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -115,9 +115,10 @@ func newStopCmd(a *app) *cobra.Command {
 		Short:   "Stop a sweep (resumable), or one trial for good",
 		Long: `Stop ends the running trials of SWEEP (default: the latest); they go back to the
 queue and trawl resume goes on. TRIAL is SWEEP/N or N: that trial is killed, for
-good. With --state, --class or --where every trial chosen is killed.
+good. With --state, --class or --where every trial chosen is killed. Trials that
+outlived a trawl which was killed are stopped, too.
 
-Exit status: 0 · 1 error, or nobody runs the sweep · 2 usage.`,
+Exit status: 0 · 1 error, or nothing of the sweep runs · 2 usage.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			which := arg(args, 0)
@@ -132,9 +133,14 @@ Exit status: 0 · 1 error, or nobody runs the sweep · 2 usage.`,
 			}
 			name, id, ok := trialArg(which)
 			if ok {
-				return a.ask(cmd.Context(), name, loop.KillOne, fmt.Sprint(id))
+				err = a.ask(cmd.Context(), name, loop.KillOne, fmt.Sprint(id))
+			} else {
+				name, err = which, a.ask(cmd.Context(), which, loop.StopAll, "")
 			}
-			return a.ask(cmd.Context(), which, loop.StopAll, "")
+			if errors.Is(err, errUnowned) {
+				return a.stopUnowned(cmd.Context(), name, id)
+			}
+			return err
 		},
 	}
 	f.add(cmd)

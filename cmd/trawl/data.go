@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trawl-sweep/trawl/results"
+	"github.com/trawl-sweep/trawl/runner/loop"
 )
 
 // queryLimit bounds how long a query may run.
@@ -75,7 +76,7 @@ func newRmCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rm SWEEP", Short: "Remove a sweep: its rows and the directories of its trials",
 		Long: `Rm removes SWEEP for good: its rows, its views and the directories of its trials.
-It asks before, unless -y is given.
+Trials that outlived their trawl are killed. It asks before, unless -y is given.
 
 Exit status: 0 · 1 error, or no such sweep · 2 usage, or not confirmed · 75 a trawl
 runs the sweep.`,
@@ -88,12 +89,7 @@ runs the sweep.`,
 }
 
 func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
-	db, err := a.open(ctx, false)
-	if err != nil {
-		return a.noDatabase(err)
-	}
-	defer db.Close()
-	row, err := db.Reader().Sweep(ctx, name)
+	row, err := a.sweepRow(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -108,6 +104,16 @@ func (a *app) rm(ctx context.Context, name string, keep, yes bool) error {
 			return usagef("not removed; -y does not ask")
 		}
 	}
+	if row.Running > 0 { // they may have outlived their trawl: nothing may run on without a trace
+		if err := a.endOrphans(ctx, row, loop.Control{Verb: loop.KillAll, Why: "removed"}); err != nil {
+			return err
+		}
+	}
+	db, err := a.open(ctx, false)
+	if err != nil {
+		return a.noDatabase(err)
+	}
+	defer db.Close()
 	if err := db.Remove(ctx, row.Name); err != nil {
 		return err
 	}
@@ -188,10 +194,10 @@ func (a *app) verify(ctx context.Context, name string) error {
 func newRereadCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reread SWEEP [FILE]",
-		Short: "Read stored outputs again with the file's report patterns; nothing is run",
-		Long: `Reread reads the stored output of every ended trial of SWEEP with report.patterns
-of FILE (default: as the sweep has it), and settles the trials anew: one that
-failed with no_objective finishes if its metric is found now.
+		Short: "Read stored outputs again as the file's report: says; nothing is run",
+		Long: `Reread reads the stored output of every ended trial of SWEEP, and the files that
+it left, as report: of FILE (default: of the sweep) says, and settles the trials
+anew: one that failed with no_objective finishes if its metric is found now.
 
 Exit status: 0 · 1 error · 2 usage or sweep file · 75 a trawl runs the sweep.`,
 		Args: cobra.RangeArgs(1, 2),

@@ -49,7 +49,7 @@ const (
 // estimate computes the estimate of a plan with n trials at a time.
 func (a *app) estimate(ctx context.Context, spec *sweep.Spec, total *int64, n int) (*estimate, error) {
 	e := &estimate{TrialBytes: leastTrialDisk, LogLimit: spec.LogLimit, MinFree: spec.MinFree, FreeBytes: -1}
-	if err := a.measure(ctx, spec.Name, e); err != nil {
+	if err := a.measure(ctx, spec, e); err != nil {
 		return nil, err
 	}
 	if total != nil {
@@ -88,7 +88,8 @@ func times(a, b int64) int64 {
 }
 
 // measure looks at the trials of the sweep that have ended, if there are any.
-func (a *app) measure(ctx context.Context, name string, e *estimate) error {
+func (a *app) measure(ctx context.Context, spec *sweep.Spec, e *estimate) error {
+	name := spec.Name
 	r, err := results.OpenRead(ctx, a.databasePath())
 	if errors.Is(err, results.ErrNoDatabase) {
 		return nil
@@ -119,6 +120,9 @@ func (a *app) measure(ctx context.Context, name string, e *estimate) error {
 	for _, t := range trials {
 		if t.Attempts > 0 {
 			took = append(took, t.Seconds)
+			if spec.Trainer != nil && t.CPUSeconds > 0 {
+				took[len(took)-1] = t.CPUSeconds // its share, where trials were trained together
+			}
 		}
 	}
 	if len(took) == 0 {

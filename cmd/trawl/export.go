@@ -11,13 +11,15 @@ import (
 
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/results/export"
+	"github.com/trawl-sweep/trawl/sweep"
 )
 
 type exportOptions struct {
-	format, out   string
-	study         string // Optuna: name of the study
-	optunaVersion string
-	sweep         string
+	sweep         string // "": the latest
+	format        string
+	out           string // file or directory; "": standard output
+	study         string // Optuna: name of the study; "": that of the sweep
+	optunaVersion string // whose tables are written
 	filter        filterFlags
 }
 
@@ -58,6 +60,7 @@ Exit status: 0 · 1 error · 2 usage.`,
 	return cmd
 }
 
+// check refuses what does not go together; given says whether a flag was.
 func (o *exportOptions) check(given func(string) bool) error {
 	if _, err := o.filter.filter(); err != nil {
 		return err
@@ -126,20 +129,24 @@ func (a *app) exportRows(ctx context.Context, r *results.Reader, o exportOptions
 	return errors.Join(write(file, columns, rows), file.Close())
 }
 
+// chosen is the sweep to export, its sweep file and the choice of its trials.
+func (o *exportOptions) chosen(ctx context.Context, r *results.Reader) (row results.SweepRow, spec *sweep.Spec, f results.Filter, err error) {
+	if row, err = r.Sweep(ctx, o.sweep); err != nil {
+		return row, nil, f, err
+	}
+	if spec, err = specOf(row); err != nil {
+		return row, nil, f, err
+	}
+	f, err = o.filter.filter()
+	return row, spec, f, err
+}
+
 func (a *app) exportOptuna(ctx context.Context, r *results.Reader, o exportOptions) error {
 	schema, err := export.OptunaSchemaFor(o.optunaVersion)
 	if err != nil {
 		return usagef("--optuna-version: %v", err)
 	}
-	row, err := r.Sweep(ctx, o.sweep)
-	if err != nil {
-		return err
-	}
-	spec, err := specOf(row)
-	if err != nil {
-		return err
-	}
-	filter, err := o.filter.filter()
+	row, spec, filter, err := o.chosen(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -156,15 +163,7 @@ func (a *app) exportOptuna(ctx context.Context, r *results.Reader, o exportOptio
 }
 
 func (a *app) exportTensorBoard(ctx context.Context, r *results.Reader, o exportOptions) error {
-	row, err := r.Sweep(ctx, o.sweep)
-	if err != nil {
-		return err
-	}
-	spec, err := specOf(row)
-	if err != nil {
-		return err
-	}
-	filter, err := o.filter.filter()
+	row, spec, filter, err := o.chosen(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,14 +19,14 @@ import (
 
 type importOptions struct {
 	path    string
-	format  string
-	studies []string // Optuna
-	name    string
-	metric  []string
-	params  []string // CSV
+	format  string   // optuna, csv or nni
+	studies []string // Optuna: by name; none: the only one
+	name    string   // of the sweep; "": that of the study or file
+	metric  []string // NAME or NAME:GOAL
+	params  []string // CSV: NAME or NAME:TYPE
 	metrics []string // CSV
-	file    string   // sweep file to go on with
-	out     string   // NNI
+	file    string   // the sweep file that goes on with the trials
+	out     string   // NNI: "" is standard output
 }
 
 func newImportCmd(a *app) *cobra.Command {
@@ -46,8 +47,8 @@ says where they are from, and they are never run.
   nni      NNI's search_space.json: prints the sweep file, or writes -o FILE
 
 With --file the trials go into a new sweep of that sweep file, as far as they lie
-in its space and have a value, and trawl run goes on from them; run_cap counts
-them.
+in its space and have a value, and trawl run goes on from them: first with those
+that wait in Optuna. run_cap counts them all.
 
 Exit status: 0 · 1 error, also in FILE · 2 usage or sweep file · 75 another trawl
 owns the sweep.`,
@@ -93,11 +94,7 @@ func (o *importOptions) check(given func(string) bool) error {
 		return usagef("--format %s: want optuna, csv or nni", o.format)
 	}
 	for _, name := range []string{"study", "name", "metric", "params", "metrics", "file", "output"} {
-		ok := false
-		for _, own := range of[o.format] {
-			ok = ok || own == name
-		}
-		if given(name) && !ok {
+		if given(name) && !slices.Contains(of[o.format], name) {
 			return usagef("--%s: an import of %s has none", name, o.format)
 		}
 	}
@@ -110,7 +107,8 @@ func (o *importOptions) check(given func(string) bool) error {
 	return nil
 }
 
-// objectives reads --metric.
+// objectives reads --metric; goals says whether a goal was given, which for a
+// study has to be its own.
 func (o *importOptions) objectives() (out []sweep.Objective, goals bool, err error) {
 	for _, m := range o.metric {
 		x := sweep.Objective{Name: m}
@@ -132,6 +130,8 @@ func (o *importOptions) objectives() (out []sweep.Objective, goals bool, err err
 	return out, goals, nil
 }
 
+// importFile reads the whole file before it opens the database: what cannot be
+// read leaves none behind.
 func (a *app) importFile(ctx context.Context, o importOptions) error {
 	var spec *sweep.Spec
 	if o.file != "" {
@@ -177,6 +177,8 @@ func continues(spec *sweep.Spec) error {
 	return nil
 }
 
+// readTable reads a CSV. With a sweep file its objectives and parameters are
+// those of the file, unless the user names others.
 func (a *app) readTable(o importOptions, spec *sweep.Spec) (*export.Study, error) {
 	goals, _, err := o.objectives()
 	if err != nil {
@@ -234,7 +236,7 @@ func (a *app) readStudies(ctx context.Context, o importOptions) ([]*export.Study
 	}
 	var all []*export.Study
 	for _, name := range o.studies {
-		if !contains(names, name) {
+		if !slices.Contains(names, name) {
 			return nil, fmt.Errorf("%s has no study %q; there is %s", o.path, name, list)
 		}
 		st, err := f.Study(ctx, name)
@@ -249,15 +251,6 @@ func (a *app) readStudies(ctx context.Context, o importOptions) ([]*export.Study
 		all = append(all, st)
 	}
 	return all, nil
-}
-
-func contains(all []string, s string) bool {
-	for _, x := range all {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // renameGoals gives the objectives of a study the names that the user has for
@@ -278,23 +271,18 @@ func renameGoals(st *export.Study, goals []sweep.Objective, given bool) error {
 // importStudy records a study as a sweep: of the sweep file spec, or of one that
 // says what the study is.
 func (a *app) importStudy(ctx context.Context, o importOptions, st *export.Study, spec *sweep.Spec) error {
-	if spec != nil {
-		if err := fitStudy(st, spec); err != nil {
-			return err
+	var err error
+	if spec == nil {
+		if n := len(st.Waiting); n > 0 {
+			st.Notes = append(st.Notes, fmt.Sprintf("%d trials are WAITING and left out; with --file they are run", n))
+			st.Waiting = nil
 		}
+		spec, err = standFor(st, o.name)
 	} else {
-		name := st.Name
-		if o.name != "" {
-			name = o.name
-		}
-		if err := results.CheckName(name); err != nil {
-			return usagef("%v; --name gives it another", err)
-		}
-		f, err := configs.Parse(name, st.Document(name), configs.Options{})
-		if err != nil {
-			return importProblems(st, err)
-		}
-		spec = f.Spec
+		err = fitStudy(st, spec)
+	}
+	if err != nil {
+		return err
 	}
 	db, err := a.open(ctx, true)
 	if err != nil {
@@ -304,24 +292,42 @@ func (a *app) importStudy(ctx context.Context, o importOptions, st *export.Study
 	if err := a.clearFor(ctx, db, spec.Name); err != nil {
 		return err
 	}
-	n, err := a.recordStudy(ctx, db, st, spec, o.file != "")
+	queued, err := a.recordStudy(ctx, db, st, spec, o.file != "")
 	if err != nil {
 		return err
 	}
 	for _, note := range st.Notes {
 		fmt.Fprintf(a.stderr, "trawl: %s\n", note)
 	}
-	fmt.Fprintf(a.stderr, "trawl: sweep %s has %d trials of %s\n", spec.Name, n, st.Source)
-	if o.file != "" {
-		as := ""
-		if o.name != "" {
-			as = " --name " + shellQuote(o.name)
-		}
-		fmt.Fprintf(a.stderr, "trawl: next: trawl run %s%s\n", shellQuote(o.file), as)
-	} else {
+	fmt.Fprintf(a.stderr, "trawl: sweep %s has %d trials of %s\n", spec.Name, len(st.Trials), st.Source)
+	if queued > 0 {
+		fmt.Fprintf(a.stderr, "trawl: %d trials that wait there are queued here\n", queued)
+	}
+	switch {
+	case o.file == "":
 		fmt.Fprintf(a.stderr, "trawl: next: trawl rank %s, or from: %s in a sweep file\n", shellQuote(spec.Name), spec.Name)
+	case o.name == "":
+		fmt.Fprintf(a.stderr, "trawl: next: trawl run %s\n", shellQuote(o.file))
+	default:
+		fmt.Fprintf(a.stderr, "trawl: next: trawl run %s --name %s\n", shellQuote(o.file), shellQuote(o.name))
 	}
 	return nil
+}
+
+// standFor is the sweep file that stands for a study, under a name that the user
+// gave or that of the study.
+func standFor(st *export.Study, name string) (*sweep.Spec, error) {
+	if name == "" {
+		name = st.Name
+	}
+	if err := results.CheckName(name); err != nil {
+		return nil, usagef("%v; --name gives it another", err)
+	}
+	f, err := configs.Parse(name, st.Document(name), configs.Options{})
+	if err != nil {
+		return nil, importProblems(st, err)
+	}
+	return f.Spec, nil
 }
 
 // importProblems are what the sweep file of a study has against it, such as a
@@ -366,6 +372,8 @@ func (a *app) clearFor(ctx context.Context, db *results.DB, name string) error {
 			cut = e.Why == whyImport
 		case *sweep.Note:
 			cut = cut && e.What != noteImported
+		case *sweep.Started:
+			cut = false // somebody has gone on from what there was
 		}
 	}
 	if cut {

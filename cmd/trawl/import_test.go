@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,8 +51,7 @@ func TestImportAfterAKill(t *testing.T) {
 		must(err)
 		must(store.Revise(t.Context(), &sweep.SpecSet{Revision: 1, Doc: f.Spec.Doc, Digest: f.Spec.Digest, Why: whyImport}, f.Spec))
 		for i := range trials {
-			post, err := importPost(st, f.Spec, &st.Trials[i], sweep.TrialID(i+1), map[string]sweep.PointID{}, false)
-			must(err)
+			post := importPost(st, f.Spec, &st.Trials[i], sweep.TrialID(i+1), map[string]sweep.PointID{}, false)
 			must(store.RecordPosts(t.Context(), nil, []sweep.Post{post}))
 		}
 		must(store.Close())
@@ -61,7 +61,49 @@ func TestImportAfterAKill(t *testing.T) {
 			t.Errorf("got %s, want 3 trials", out)
 		}
 		trawlIn(t, exitOK, "verify", "--db", a.dbPath, "t")
+		if db, err = a.open(t.Context(), false); err == nil {
+			err = errors.Join(db.Rebuild(t.Context(), "t"), db.Close())
+		}
+		must(err)
+		trawlIn(t, exitOK, "verify", "--db", a.dbPath, "t")
 		trawlIn(t, exitUsage, "import", "t.csv", "--metric", "loss", "--db", a.dbPath)
+	}
+}
+
+// A sweep in which trials have run is not removed, even if its import was cut
+// short.
+func TestImportKeepsWhatRan(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a := &app{stdout: io.Discard, stderr: io.Discard, now: time.Now}
+	f, err := configs.Parse("t", []byte(`{"name": "t", "method": "random", "metric": {"name": "loss"}, "parameters": {"x": {"min": 1, "max": 9}}}`), configs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := a.open(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	store, err := db.Claim(t.Context(), f.Spec, "runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &export.Study{Trials: []export.StudyTrial{{Params: map[string]sweep.Value{"x": sweep.IntValue(2)}, State: sweep.Failed}}}
+	ran := importProposal(st, f.Spec, &export.StudyTrial{Params: map[string]sweep.Value{"x": sweep.IntValue(3)}}, 2, map[string]sweep.PointID{})
+	err = errors.Join(store.Revise(t.Context(), &sweep.SpecSet{Revision: 1, Doc: f.Spec.Doc, Digest: f.Spec.Digest, Why: whyImport}, f.Spec),
+		store.RecordPosts(t.Context(), nil, []sweep.Post{importPost(st, f.Spec, &st.Trials[0], 1, map[string]sweep.PointID{}, true)}))
+	if err == nil {
+		err = store.Record(t.Context(), ran, &sweep.Started{Trial: 2, Attempt: 1})
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var usage *exitErr
+	if err := a.clearFor(t.Context(), db, "t"); !errors.As(err, &usage) || usage.status != exitUsage {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if row, err := db.Reader().Sweep(t.Context(), "t"); err != nil || row.Trials != 2 {
+		t.Errorf("got %+v, %v; want 2 trials", row, err)
 	}
 }
 

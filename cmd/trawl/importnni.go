@@ -30,32 +30,38 @@ func (a *app) importNNI(o importOptions) error {
 		return fmt.Errorf("%s: %w", o.path, err)
 	}
 	f, err := configs.FromNNI(o.path, src, opt)
+	if problems, ok := errors.AsType[configs.Errors](err); ok {
+		problems.Print(a.stderr, src)
+		return &exitErr{exitError, fmt.Sprintf("%s: not a search space of NNI that a sweep file can have", filepath.Base(o.path))}
+	}
 	if err != nil {
-		var problems configs.Errors
-		if errors.As(err, &problems) {
-			problems.Print(a.stderr, src)
-			return &exitErr{exitError, fmt.Sprintf("%s: not a search space of NNI that a sweep file can have", filepath.Base(o.path))}
-		}
 		return err
 	}
 	if o.out == "" {
 		_, err := a.stdout.Write(f.Source)
 		return err
 	}
-	out, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return usagef("-o %s: it exists; want a new file", o.out)
-	}
-	if err != nil {
+	if err := writeNew(o.out, f.Source); err != nil {
 		return err
-	}
-	if _, err := out.Write(f.Source); err != nil {
-		return errors.Join(err, out.Close())
 	}
 	wants := "a command"
 	if opt.Metric == "" {
 		wants += " and a metric"
 	}
 	fmt.Fprintf(a.stderr, "trawl: wrote %s; it still wants %s\n", o.out, wants)
-	return out.Close()
+	return nil
+}
+
+// writeNew writes a file that is not there yet: a sweep file that somebody has
+// worked on is not replaced.
+func writeNew(path string, b []byte) error {
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return usagef("-o %s: it exists; want a new file", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b)
+	return errors.Join(err, out.Close())
 }

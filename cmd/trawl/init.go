@@ -20,6 +20,7 @@ import (
 	"github.com/trawl-sweep/trawl/configs"
 	"github.com/trawl-sweep/trawl/configs/examples"
 	"github.com/trawl-sweep/trawl/configs/guess"
+	"github.com/trawl-sweep/trawl/runner/python"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -42,13 +43,14 @@ func newInitCmd(a *app) *cobra.Command {
 embedded images, which runs as it is; or, with a command after --, a commented
 file with a guess at what to sweep.
 
-For a command it runs CMD --help, once, and reads the options from that: those of
-argparse, click, typer, Hydra, absl, fire, docopt, jsonargparse, Hugging Face's
-parser, Go's flag, getopt, xgboost, LIBSVM, fastText and what prints like them. A
-shell script is not run; its text is read. A program that knows no --help may do
-its work instead, until the limit. Options with the name of a hyperparameter
-become parameters with the usual range around their default; the rest stays in
-the file as comments. What CMD sets itself stays as it is.
+For a command it runs CMD --help, and reads the options from that: those of
+argparse, click, typer, Hydra, absl, fire, docopt, jsonargparse, tyro, Hugging
+Face's parser, Go's flag, getopt, xgboost, LIBSVM, fastText and what prints like
+them. Not run, but read themselves, are shell scripts, and Python scripts that
+have no options but ask wandb.config or trawl.params. A program that knows no
+--help may do its work instead, until the limit. Options with the name of a
+hyperparameter become parameters with the usual range around their default; the
+rest stays in the file as comments. What CMD sets itself stays as it is.
 
 --probe also runs the first trial of the new file, until the limit, and looks for
 a metric in what it reports and prints. On a terminal init asks whether it may.
@@ -159,8 +161,8 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 	}
 	s := guess.Sweep{Argv: o.argv, From: "--help"}
 	s.Head, s.Verbs = guess.Head(o.argv, isFile)
-	if _, err := exec.LookPath(o.argv[0]); err != nil {
-		return s, fmt.Errorf("%s: %w", o.argv[0], errors.Unwrap(err))
+	if err := startable(o.argv[0]); err != nil {
+		return s, err
 	}
 	script := guess.Script(o.argv, s.Head)
 	if s.Head > 2 && o.argv[s.Head-2] == "-c" {
@@ -175,6 +177,13 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 		s.Program = guess.ParseScript(text)
 		if len(s.Program.Flags) == 0 {
 			fmt.Fprintf(a.stderr, "init: %s reads no option, no operand and no variable of the environment\n", script)
+		}
+		return s, nil
+	}
+	if source := pythonSource(script); source != "" && !guess.ParsesOptions(source) && !importsBeside(script, source) {
+		s.From = "its text"
+		if s.Program = guess.ParsePython(source); s.Program.Empty() {
+			fmt.Fprintf(a.stderr, "init: %s reads no options, wandb.config or trawl.params: not run, for --help would not keep it from its work\n", script)
 		}
 		return s, nil
 	}
@@ -193,6 +202,19 @@ func (a *app) guess(ctx context.Context, o initOptions) (guess.Sweep, error) {
 	s.Argv = append(append(append([]string{}, o.argv[:at]...), verb), o.argv[at:]...)
 	s.Verbs++
 	return s, a.readHelp(ctx, &s, o.limit)
+}
+
+// startable says why a program cannot be started.
+func startable(name string) error {
+	_, err := exec.LookPath(name)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+	if _, other := exec.LookPath("python3"); name == "python" && other == nil {
+		return fmt.Errorf("%w; there is python3", err)
+	}
+	return err
 }
 
 // trainingVerb is the command that trains, "" if none is called so.
@@ -255,6 +277,19 @@ func pythonSource(path string) string {
 	return text
 }
 
+// importsBeside reports whether a Python script imports a module that lies beside
+// it, which may read the command line for it.
+func importsBeside(script, source string) bool {
+	for _, name := range guess.Imports(source) {
+		for _, path := range []string{name, name + ".py"} {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(script), path)); err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // regularFile is the text of a file of at most 1 MiB.
 func regularFile(path string) (text string, ok bool) {
 	info, err := os.Stat(path)
@@ -303,6 +338,7 @@ func (a *app) probe(ctx context.Context, f guess.File, o initOptions) (guess.Met
 	if err != nil {
 		return guess.Metric{}, err
 	}
+	file.Spec.WandB = python.Shim // a trial that is no result does not belong into an account
 	started := a.now()
 	r, err := a.runTrial(ctx, file.Spec, o.limit)
 	if err != nil {

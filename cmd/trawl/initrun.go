@@ -66,7 +66,7 @@ func (a *app) runOnce(ctx context.Context, argv []string, limit time.Duration) (
 	if err != nil {
 		return ran{}, err
 	}
-	env := lastWins(append(os.Environ(), "COLUMNS=250", "TERMINAL_WIDTH=250", "TERM=dumb", "NO_COLOR=1", "PYTHON_COLORS=0",
+	env := lastWins(append(os.Environ(), "COLUMNS=129", "TERMINAL_WIDTH=250", "TERM=dumb", "NO_COLOR=1", "PYTHON_COLORS=0",
 		"PAGER=cat", "MANPAGER=cat", "GIT_PAGER=cat"))
 	return once(ctx, runner.Job{Argv: argv, Dir: dir, Env: env}, limit)
 }

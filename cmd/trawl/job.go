@@ -107,13 +107,7 @@ func (m *jobMaker) job(t sweep.Trial, params string) (runner.Job, error) {
 		Signal: signalNumber(m.spec.Stop.Signal), Grace: m.spec.Stop.Grace, LogLimit: m.spec.LogLimit,
 	}
 	if m.spec.Trainer != nil {
-		job.Values = map[string]sweep.Value{}
-		for k, v := range m.spec.Trainer {
-			job.Values[k] = v
-		}
-		for k, v := range values {
-			job.Values[k] = v
-		}
+		job.Values = trainerValues(m.spec, values)
 		return job, nil
 	}
 	job.Resumed = t.Attempt > 1 && !emptyDir(checkpoints)

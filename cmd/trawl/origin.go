@@ -52,6 +52,9 @@ func (a *app) originOf(ctx context.Context, r *results.Reader, row results.Sweep
 		switch e := e.Event.(type) {
 		case *sweep.Started:
 			o.started = e
+			if e.Group != "" {
+				o.notes = append(o.notes, &sweep.Note{What: "fused", Trial: t.ID, Text: fmt.Sprintf("attempt %d, in the group of %s", e.Attempt, e.Group)})
+			}
 		case *sweep.Note:
 			o.notes = append(o.notes, e)
 		}

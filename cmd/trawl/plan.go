@@ -118,8 +118,15 @@ func newPlanCmd(a *app) *cobra.Command {
 		Short: "Show what a sweep would run: space, trials, first points and commands",
 		Long: `Plan shows the space of FILE (default sweep.yaml), the number of trials, the first
 points and their command lines, what runs at a time, and an estimate of time and
-disk: from the trials of this sweep that have ended, if there are any. It runs
-nothing and writes nothing.
+disk: from the trials of this sweep that have ended, if there are any. It says
+where trials run, and warns of files that they would write over each other, or
+not find: trawl help your-script. It runs nothing and writes nothing.
+
+Linear and softmax trials of the trainer that follow one another with the same
+data, seed and batches are trained together, each with the numbers that it has by
+itself: a group reads each mini-batch once and takes one place among those that run
+at a time. fuse: off in the file keeps them apart; so do a timeout, and a method
+that looks at results.
 
 Exit status: 0 · 1 error · 2 usage or sweep file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -144,7 +151,9 @@ type planned struct {
 	Trials     *int64           `json:"trials"`
 	AtMost     *int64           `json:"at_most,omitempty"`
 	Parallel   int              `json:"parallel"`
-	Workdir    string           `json:"workdir,omitempty"` // where trials run; a trainer's run nowhere
+	Workdir    string           `json:"workdir,omitempty"`   // where trials run; a trainer's run nowhere
+	Fused      int              `json:"fused,omitempty"`     // most trials that are trained together
+	NotFused   string           `json:"not_fused,omitempty"` // why none are, of those that could be
 	Parameters []plannedParam   `json:"parameters"`
 	First      []map[string]any `json:"first"`
 	Last       []map[string]any `json:"last"`
@@ -181,16 +190,8 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		p.Why = sampler.Describe(spec.Sampler, plan(spec))
 	}
 	p.Early = describePruner(spec)
-	if spec.Trainer == nil {
-		p.Workdir = describeWorkdir(spec)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
+	if err := p.where(load, spec, n); err != nil {
 		return err
-	}
-	for _, h := range hazards(spec, dir, n) {
-		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
-		fmt.Fprintf(load.stderr, "warning: %s\n", h)
 	}
 	for _, q := range spec.Space.Params {
 		p.Parameters = append(p.Parameters, plannedParam{q.Name, distribution(q)})
@@ -203,6 +204,9 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
+	if p.Fused, p.NotFused, err = fusedPlan(spec, max(1, n)); err != nil {
+		return err
+	}
 	if p.Estimate, err = a.estimate(ctx, spec, p.Trials, max(1, n)); err != nil {
 		return err
 	}
@@ -210,6 +214,23 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return a.printJSON(p)
 	}
 	return a.printPlan(p, f, fits.why)
+}
+
+// where says in which directory trials run, and which files are in danger there.
+func (p *planned) where(a *app, spec *sweep.Spec, n int) error {
+	if spec.Trainer != nil {
+		return nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	p.Workdir = describeWorkdir(spec)
+	for _, h := range hazards(spec, dir, n) {
+		p.Warnings = append(p.Warnings, problemJSON{What: h.what, Want: h.want})
+		fmt.Fprintf(a.stderr, "warning: %s\n", h)
+	}
+	return nil
 }
 
 // planProblems prints the problems of a file as JSON where that was asked for.
@@ -315,6 +336,12 @@ func (a *app) printPlan(p planned, f *configs.File, why string) error {
 		fmt.Fprintln(w, "trials      no end; Ctrl-C, -n or budget")
 	}
 	fmt.Fprintf(w, "parallel    %s\n", why)
+	switch {
+	case p.Fused > 0:
+		fmt.Fprintf(w, "fused       groups of %d share each pass over the data\n", p.Fused)
+	case p.NotFused != "":
+		fmt.Fprintf(w, "fused       none: %s\n", p.NotFused)
+	}
 	for _, line := range p.Notes {
 		fmt.Fprintf(w, "            %s\n", line)
 	}
@@ -366,8 +393,8 @@ func (a *app) printFirst(spec *sweep.Spec) error {
 		}
 		t.Attempt = 1
 		fmt.Fprintf(a.stdout, "  %d  %s\n", e.Trial, variedParams(spec, e.Params))
-		if spec.Trainer != nil {
-			continue
+		if spec.Trainer != nil || needsProgram(spec) {
+			continue // that was a warning
 		}
 		argv, err := m.argv(t, e.Params, false)
 		if err != nil {

@@ -185,7 +185,7 @@ func (p *progress) count() string {
 	if p.total < 0 {
 		return fmt.Sprintf("[%d]", p.ended)
 	}
-	return fmt.Sprintf("[%d/%d]", p.ended, p.total)
+	return fmt.Sprintf("[%d/%d]", p.ended, max(p.total, int64(p.ended))) // points that the user added are no part of a grid
 }
 
 // tell prints a line at once, quiet or not.

@@ -47,7 +47,7 @@ func (o *fileOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.set, "set", nil, "override a `key=value` of the file: budget.wall=2h")
 	f.StringArrayVarP(&o.params, "param", "p", nil, "a `parameter`: lr=log:1e-4..10/6, clip=.25,1,1000")
 	f.StringVar(&o.metric, "metric", "", "the objective: `NAME`, or NAME:maximize")
-	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs points")
+	f.StringVar(&o.method, "method", "", "how points are chosen: grid random sobol lhs tpe gp cmaes nsga2 auto points")
 	f.StringVar(&o.name, "name", "", "`name` of the sweep (default: the file's name key, else its stem)")
 	f.IntVarP(&o.cap, "run-cap", "n", 0, "run at most this `number` of trials")
 }
@@ -159,6 +159,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnrunnable(f.Spec); err != nil {
+		return err
+	}
 	s, err := a.own(ctx, f.Spec, dir, o.revise)
 	if err != nil {
 		return err
@@ -189,7 +192,7 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 	if s.fits, err = s.a.fit(ctx, s.spec, jobs); err != nil {
 		return err
 	}
-	if !quiet {
+	if row, err := s.db.Reader().Sweep(ctx, s.spec.Name); err == nil && row.Trials == 0 && !quiet { // said once
 		for _, h := range hazards(s.spec, s.baseDir, s.fits.n) {
 			fmt.Fprintf(s.a.stderr, "warning: %s\n", h)
 		}
@@ -334,11 +337,11 @@ func (s *sweeping) conclude(ctx context.Context, sum loop.Summary, terminated bo
 	if sum.Why != "" {
 		fmt.Fprintf(s.a.stderr, "trawl: %s\n", sum.Why)
 	}
-	if sum.State == "fuse" {
+	if sum.State == "fuse" || sum.Finished == 0 && sum.Failed > 0 && sum.State == "finished" {
 		s.sayFuse(ctx, sum)
 	}
-	if h := hint(s.spec, sum.Why, sum.Fuse); sum.State == "fuse" && h != "" {
-		fmt.Fprintln(s.a.stderr, "trawl: "+h)
+	if sum.State == "fuse" {
+		s.sayHint(ctx, sum)
 	}
 	return exitOf(sum, s.spec, totalOf(s.db.Reader(), s.spec), terminated, s.a)
 }
@@ -349,21 +352,21 @@ func exitOf(sum loop.Summary, spec *sweep.Spec, total int64, terminated bool, a 
 	switch sum.State {
 	case "stopped", "drained":
 		if total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
-			fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
+			fmt.Fprintf(a.stderr, "trawl: go on with: %s\n", a.next("resume", name))
 		}
 		if terminated {
 			return &exitErr{status: exitTerminate}
 		}
 		return &exitErr{status: exitInterrupt}
 	case "disk":
-		fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
+		fmt.Fprintf(a.stderr, "trawl: go on with: %s\n", a.next("resume", name))
 		return &exitErr{status: exitError}
 	case "fuse", "failures":
 		return &exitErr{status: exitFailed}
 	}
 	if sum.Failed > 0 || sum.Finished == 0 && sum.Trials > 0 {
 		if sum.Failed > 0 {
-			fmt.Fprintf(a.stderr, "trawl: %d of %d trials failed: trawl trials %s --state failed\n", sum.Failed, sum.Trials, shellQuote(name))
+			fmt.Fprintf(a.stderr, "trawl: %d of %d trials failed: %s --state failed\n", sum.Failed, sum.Trials, a.next("trials", name))
 		}
 		return &exitErr{status: exitFailed}
 	}
@@ -399,12 +402,19 @@ func (a *app) sayQuery(spec *sweep.Spec) {
 		cols = append(cols, sqlName(name))
 	}
 	q := fmt.Sprintf(`select %s from "%s" order by rank limit 10`, strings.Join(cols, ", "), strings.ReplaceAll(spec.Name, `"`, `""`))
-	db := ""
-	if p := a.databasePath(); p != "trawl.db" {
-		db = " --db " + shellQuote(p)
-	}
-	fmt.Fprintf(a.stdout, "\nTry next: trawl query%s %s\n", db, shellQuote(q))
+	fmt.Fprintf(a.stdout, "\nTry next: trawl query%s %s\n", a.dbFlag(), shellQuote(q))
 }
+
+// dbFlag is what a command line of ours needs to find the same database.
+func (a *app) dbFlag() string {
+	if p := a.databasePath(); p != "trawl.db" {
+		return " --db " + shellQuote(p)
+	}
+	return ""
+}
+
+// next is a command line of ours to type next.
+func (a *app) next(verb, what string) string { return "trawl " + verb + a.dbFlag() + " " + shellQuote(what) }
 
 // sqlName quotes an SQL name where it needs quotes.
 func sqlName(s string) string {
@@ -428,7 +438,7 @@ func (a *app) detach(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := runsDir(a.databasePath(), f.Spec.Name)
@@ -498,6 +508,6 @@ func (a *app) awaitOwner(ctx context.Context, cmd *exec.Cmd, name, log string, s
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s runs in the background (pid %d), its output goes to %s\n", name, cmd.Process.Pid, log)
-	fmt.Fprintf(a.stdout, "look: trawl status %[1]s   stop: trawl stop %[1]s\n", shellQuote(name))
+	fmt.Fprintf(a.stdout, "look: %s   stop: %s\n", a.next("status", name), a.next("stop", name))
 	return nil
 }

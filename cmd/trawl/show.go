@@ -177,17 +177,11 @@ func rawOrNull(doc string) json.RawMessage {
 
 // trainerCommand is the `trawl train` that gives the numbers of a trial.
 func trainerCommand(spec *sweep.Spec, t results.TrialRow) ([]string, error) {
-	values := map[string]sweep.Value{}
-	for k, v := range spec.Trainer {
-		values[k] = v
-	}
 	var swept map[string]sweep.Value
 	if err := json.Unmarshal(t.Params, &swept); err != nil {
 		return nil, err
 	}
-	for k, v := range swept {
-		values[k] = v
-	}
+	values := trainerValues(spec, swept)
 	if _, ok := values["seed"]; !ok {
 		values["seed"] = sweep.IntValue(t.Seed)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/trawl-sweep/trawl/configs"
@@ -70,6 +71,26 @@ func refuseUnbuilt(spec *sweep.Spec) error {
 		return nil
 	}
 	return usagef("this version cannot run what the sweep file asks for yet: %s", strings.Join(spec.Unbuilt, "; "))
+}
+
+// refuseUnrunnable refuses what no trial of can be started.
+func refuseUnrunnable(spec *sweep.Spec) error {
+	if needsProgram(spec) {
+		return usagef("the sweep file has no program: trials cannot be started; want program: FILE, a command: in the file, or -- CMD")
+	}
+	return refuseUnbuilt(spec)
+}
+
+// needsProgram reports whether the command names a program that the file lacks,
+// as of sweep files that a notebook hands to an agent of W&B.
+func needsProgram(spec *sweep.Spec) bool {
+	if spec.Program != "" || spec.Trainer != nil {
+		return false
+	}
+	words := append([]string{spec.Shell}, spec.Command...)
+	return len(spec.Command) == 0 && spec.Shell == "" || slices.ContainsFunc(words, func(w string) bool {
+		return strings.Contains(strings.ReplaceAll(w, "$${", ""), "${program}")
+	})
 }
 
 func (s *sweeping) claim(ctx context.Context, how revise) error {
@@ -289,6 +310,7 @@ func (s *sweeping) run(ctx context.Context, controls <-chan loop.Control, watch 
 		Ahead:    s.ahead(),
 		First:    s.first, Controls: controls, Watch: func(n loop.News) { events.news(n); watch(n) },
 	}
+	c.Group, _ = fusing(s.spec, c.Planner)
 	if devices != nil {
 		c.Devices = devices
 		defer devices.Close()

@@ -77,7 +77,7 @@ func (a *app) try(ctx context.Context, o fileOptions, values []string) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseUnbuilt(f.Spec); err != nil {
+	if err := refuseUnrunnable(f.Spec); err != nil {
 		return err
 	}
 	dir, err := os.Getwd()
@@ -298,7 +298,7 @@ func (n *notes) conclude(err error) error {
 		s := n.series[o.Name]
 		if s == nil {
 			return &exitErr{exitError, fmt.Sprintf("exit 0, but no %q was read: the trial would be failed (no_objective); "+
-				"print JSON lines, or name a pattern under report.patterns", o.Name)}
+				"print JSON lines, or say under report: where it is (pattern, csv, json, tensorboard, trainer_state, exit_value)", o.Name)}
 		}
 		v, step, _ := s.Reduce(o)
 		fmt.Fprintf(n.a.stderr, "try: %s = %.6g (%s, step %d)\n", o.Name, v, orLast(o.Reduce), step)

@@ -3,18 +3,28 @@ package guess
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
 
+// A pattern is a regular expression that is compiled when it is first used: every
+// process of trawl would pay 4 ms for all of them, each supervisor and each
+// `trawl metric`.
+type pattern = func() *regexp.Regexp
+
+func lazy(expr string) pattern {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // escapes are the sequences with which terminals are told colours and links.
-var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[@-Z\\\\^_]")
+var escapes = lazy("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[@-Z\\\\^_]")
 
 // clean makes a text of what a program wrote: without escapes, letters struck
 // over as man pages have them, carriage returns and control characters, with
 // blanks for tabs. What is mostly not text is "".
 func clean(s string) string {
-	s = escapes.ReplaceAllString(s, "")
+	s = escapes().ReplaceAllString(s, "")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	var b strings.Builder
 	col, odd, all := 0, 0, 0

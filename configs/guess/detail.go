@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +24,14 @@ func (f *Flag) takeValue(w string, i int) {
 	case strings.HasPrefix(w, "{") && strings.HasSuffix(w, "}"):
 		f.takeChoices(strings.Split(w[1:len(w)-1], ","))
 		return
+	case union(w) != "":
+		w = union(w)
+		f.takeValue(w, i)
+		return
 	case strings.ContainsRune(w, '|') && strings.HasPrefix(w, "[") == strings.HasSuffix(w, "]"):
 		f.takeChoices(strings.Split(strings.Trim(w, "[]<>"), "|"))
 		return
-	case bounds.MatchString(w):
+	case bounds().MatchString(w):
 		f.takeBounds(w)
 		return
 	case strings.HasPrefix(w, "(="): // of Boost.Program_options
@@ -44,6 +47,21 @@ func (f *Flag) takeValue(w string, i int) {
 	if k, ok := kindWords[strings.ToLower(f.Metavar)]; ok && f.Metavar != strings.TrimLeft(f.Spelling, "-") {
 		f.Kind = k
 	}
+}
+
+// union is the rest of a type that may be nothing, {None}|FLOAT; "" if w is none.
+func union(w string) string {
+	for _, none := range []string{"{None}|", "None|"} {
+		if rest, ok := strings.CutPrefix(w, none); ok {
+			return rest
+		}
+	}
+	for _, none := range []string{"|{None}", "|None"} {
+		if rest, ok := strings.CutSuffix(w, none); ok {
+			return rest
+		}
+	}
+	return ""
 }
 
 func (f *Flag) takeChoices(cs []string) {
@@ -70,10 +88,10 @@ func isBools(cs []string) bool {
 }
 
 // bounds matches how click states them, [1<=x<=4096], and clap.
-var bounds = regexp.MustCompile(`^\[?(?:([-+\d.eE]+)<(=?))?x(?:(<=?|>=?)([-+\d.eE]+))?\]?$`)
+var bounds = lazy(`^\[?(?:([-+\d.eE]+)<(=?))?x(?:(<=?|>=?)([-+\d.eE]+))?\]?$`)
 
 func (f *Flag) takeBounds(w string) {
-	m := bounds.FindStringSubmatch(strings.TrimSpace(w))
+	m := bounds().FindStringSubmatch(strings.TrimSpace(w))
 	if m == nil {
 		return
 	}
@@ -86,23 +104,27 @@ func (f *Flag) takeBounds(w string) {
 }
 
 // The ways to state a default, in the order in which they are looked for.
-var defaults = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)\[(?:[^\[\]]*[;,] *)?defaults?\s*(?::|=|\s)\s*((?:[^\[\];]|\[[^\[\]]*\])*?)(?:;[^\]]*)?\]`),
-	regexp.MustCompile(`(?i)\((?:[^()]*[,;] *)?defaults?(?: value)?(?: is| to)?\s*[:=]?\s*((?:[^()]|\([^()]*\))*?)\)`),
-	regexp.MustCompile(`(?i)\bdefaults?(?: value)?\s*[:=]\s*('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
-	regexp.MustCompile(`(?i)\bdefaults? (?:to|is|value is|of) ('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
-	regexp.MustCompile(`(?i)[(\[]([^()\[\]\s]+) by default[)\]]`),
-	regexp.MustCompile(`(?i)[(\[](?:by )?default[:=]? ?('[^']*'|[^\s()\[\]]+)[)\]]`),
+var defaults = []pattern{
+	lazy(`(?i)\[(?:[^\[\]]*[;,] *)?defaults?\s*(?::|=|\s)\s*((?:[^\[\];]|\[[^\[\]]*\])*?)(?:;[^\]]*)?\]`),
+	lazy(`(?i)\((?:[^()]*[,;] *)?defaults?(?: value)?(?: is| to)?\s*[:=]?\s*((?:[^()]|\([^()]*\))*?)\)`),
+	lazy(`(?i)\bdefaults?(?: value)?\s*[:=]\s*('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
+	lazy(`(?i)\bdefaults? (?:to|is|value is|of) ('[^']*'|"[^"]*"|[^\s,;)\]]+)`),
+	lazy(`(?i)[(\[]([^()\[\]\s]+) by default[)\]]`),
+	lazy(`(?i)[;,.] default ([-+]?\d[\d.]*(?:[eE][-+]?\d+)?|true|false)(?:[\s;,.)]|$)`),
+	lazy(`(?i)[(\[](?:by )?default[:=]? ?('[^']*'|[^\s()\[\]]+)[)\]]`),
 }
 
 var (
-	typed     = regexp.MustCompile(`\b[Tt]ype: *([^,()\[\]]+(?:\[[^\[\]]*\])?)`)
-	abslTyped = regexp.MustCompile(`\((?:an? )?(?:[a-z-]+ )?(integer|number)\b(?: in the range \[([^,\]]*), ([^,\]]*)\])?[^)]*\)`)
-	numbered  = regexp.MustCompile(`^(\d+) --? `)
-	possible  = regexp.MustCompile(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
-	listing   = regexp.MustCompile(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
-	braced    = regexp.MustCompile(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
-	required  = regexp.MustCompile(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
+	typed     = lazy(`\b[Tt]ype: *([^,()\[\]]+(?:\[[^\[\]]*\])?)`)
+	abslTyped = lazy(`\((?:an? )?(?:[a-z-]+ )?(integer|number)\b(?: in the range \[([^,\]]*), ([^,\]]*)\])?[^)]*\)`)
+	numbered  = lazy(`^(\d+) --? `)
+	possible  = lazy(`(?i)[\[(](?:possible values|choices|choose from|one of|options)[:=]? *([^\[\]()]+)[\])]`)
+	listing   = lazy(`(?i)\bone of:? ((?:[\w.+-]+, )*[\w.+-]+(?:,? or [\w.+-]+)?)`)
+	barred    = lazy(`[\w.+-]+(?: \| [\w.+-]+){2,}`)
+	orParens  = lazy(`\(((?:[\w.+-]+, )*[\w.+-]+,? or [\w.+-]+)\)`)
+	inParens  = lazy(`\(([\w.+-]+(?:, [\w.+-]+)+)\)`)
+	braced    = lazy(`(?:^|\s)\{([\w.+-]+(?:, ?[\w.+-]+)+)\}`)
+	required  = lazy(`(?i)[\[(](?:[^\[\]()]*[,;] *)?required(?:[,;][^\])]*)?[\])]|^required\b`)
 )
 
 // detail takes from the description what it says of type, default, choices and
@@ -110,35 +132,24 @@ var (
 func (f *Flag) detail(lines []string) {
 	help := f.Help
 	for _, re := range defaults {
-		if m := re.FindStringSubmatch(help); m != nil {
+		if m := re().FindStringSubmatch(help); m != nil {
 			f.Default = m[1]
 			break
 		}
 	}
-	if m := typed.FindStringSubmatch(help); m != nil && f.Kind == Unknown {
+	if m := typed().FindStringSubmatch(help); m != nil && f.Kind == Unknown {
 		f.Kind = kindOfType(m[1])
 	}
-	if m := abslTyped.FindStringSubmatch(help); m != nil && f.Kind == Unknown {
+	if m := abslTyped().FindStringSubmatch(help); m != nil && f.Kind == Unknown {
 		f.Kind = ifKind(m[1] == "integer", Int, Float)
 		f.Bounds = [2]string{m[2], m[3]}
 	}
-	for _, b := range clickBounds.FindAllString(help, -1) {
+	for _, b := range clickBounds().FindAllString(help, -1) {
 		f.takeBounds(strings.Trim(b, "[]; "))
-	}
-	if m := possible.FindStringSubmatch(help); m != nil && f.Choices == nil {
-		f.takeChoices(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' }))
-	}
-	if m := braced.FindStringSubmatch(help); m != nil && f.Choices == nil {
-		f.takeChoices(strings.Split(m[1], ","))
-	}
-	if m := listing.FindStringSubmatch(help); m != nil && f.Choices == nil && f.Kind != Int && f.Kind != Float {
-		if cs := strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(m[1]), ", "); len(cs) > 1 {
-			f.takeChoices(cs)
-		}
 	}
 	var many, rest []string
 	for _, l := range lines {
-		if m := numbered.FindStringSubmatch(l); m != nil {
+		if m := numbered().FindStringSubmatch(l); m != nil {
 			many = append(many, m[1])
 		}
 		if !strings.HasPrefix(l, "Default: ") && !strings.HasPrefix(l, "Type: ") { // of fire
@@ -148,10 +159,11 @@ func (f *Flag) detail(lines []string) {
 	if len(lines) > 0 && len(rest) < len(lines) {
 		f.Help = strings.Join(rest, " ")
 	}
+	f.choicesOfHelp()
 	if len(many) > 1 && f.Choices == nil {
 		f.Choices, f.Kind = many, Int
 	}
-	f.Required = f.Required || required.MatchString(help)
+	f.Required = f.Required || required().MatchString(help)
 	f.mendDefault()
 	if f.Default != "" && f.Switch && f.Off == "" && kindOfDefault(f.Default) != Bool {
 		f.Switch = false // the help leaves out what it calls its value
@@ -161,7 +173,51 @@ func (f *Flag) detail(lines []string) {
 	}
 }
 
-var clickBounds = regexp.MustCompile(`[\[;] ?(?:[-+\d.eE]+<=?)?x(?:[<>]=?[-+\d.eE]+)?\]`)
+// choicesOfHelp are choices that the description lists, where nothing else names
+// any: in brackets, behind "one of", between bars, or in a list in parentheses
+// that has the default.
+func (f *Flag) choicesOfHelp() {
+	if f.Choices != nil || f.Kind == Int || f.Kind == Float || f.Kind == Bool || f.Switch && f.Default == "" {
+		return
+	}
+	var cs []string
+	m, l, b, o := possible().FindStringSubmatch(f.Help), listing().FindStringSubmatch(f.Help), braced().FindStringSubmatch(f.Help), orParens().FindStringSubmatch(f.Help)
+	switch {
+	case m != nil:
+		cs = strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == '|' || r == ' ' })
+	case b != nil:
+		cs = strings.Split(b[1], ",")
+	case l != nil:
+		cs = alternatives(l[1])
+	case o != nil:
+		cs = alternatives(o[1])
+	default:
+		if cs = strings.Split(barred().FindString(f.Help), " | "); len(cs) < 3 {
+			cs = nil
+		}
+		for _, in := range inParens().FindAllStringSubmatch(f.Help, -1) {
+			if all := strings.Split(in[1], ", "); f.Default != "" && slices.Contains(all, f.Default) {
+				cs = all
+			}
+		}
+	}
+	if len(cs) > 1 && !slices.ContainsFunc(cs, func(c string) bool { return kindWords[strings.ToLower(c)] != Unknown }) {
+		f.takeChoices(cs)
+		f.Prose = m == nil && b == nil
+		if m := defaultWord().FindStringSubmatch(f.Help); m != nil && f.Default == "" && slices.Contains(f.Choices, m[1]) {
+			f.Default = m[1]
+		}
+	}
+}
+
+// alternatives splits `a, b or c`.
+func alternatives(s string) []string {
+	return strings.Split(strings.NewReplacer(", or ", ", ", " or ", ", ").Replace(s), ", ")
+}
+
+var defaultWord = lazy(`(?i)\bdefaults? ([\w.+-]+)`)
+
+var clickBounds = lazy(`[\[;] ?(?:[-+\d.eE]+<=?)?x(?:[<>]=?[-+\d.eE]+)?\]`)
 
 func ifKind(c bool, a, b Kind) Kind {
 	if c {
@@ -240,10 +296,10 @@ func kindOfDefault(s string) Kind {
 
 // decimalNumber is a number as help texts write it, and not what Go's parser also
 // takes: 0x10, 1_000, inf.
-var decimalNumber = regexp.MustCompile(`^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?$`)
+var decimalNumber = lazy(`^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?$`)
 
 func parseFloat(s string) (float64, bool) {
-	if !decimalNumber.MatchString(s) {
+	if !decimalNumber().MatchString(s) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)

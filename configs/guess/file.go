@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -154,7 +153,7 @@ func (d *draft) passed(f *Flag, value string) []string {
 // output gives each trial a place of its own to write to, where the program
 // would write to one by itself or must be told.
 func (d *draft) output(f *Flag) {
-	if !f.Required && f.Default == "" {
+	if !f.Required && f.Default == "" || d.Program.Style == Config {
 		d.left = append(d.left, f.Spelling)
 		return
 	}
@@ -165,15 +164,15 @@ func (d *draft) output(f *Flag) {
 // want one that is there, others one that is empty: that of checkpoints is both.
 func place(f *Flag) string {
 	name := snake(f.Name)
-	if folders.MatchString(name) && !logs.MatchString(name) {
+	if folders().MatchString(name) && !logs().MatchString(name) {
 		return "${checkpoint_dir}"
 	}
 	return "${trial_dir}/" + strings.ReplaceAll(macroName(f), "/", "_")
 }
 
 var (
-	folders = regexp.MustCompile(`(dir|directory|folder|root)$`)
-	logs    = regexp.MustCompile(`log|tensorboard|^tb|summary`)
+	folders = lazy(`(dir|directory|folder|root)$`)
+	logs    = lazy(`log|tensorboard|^tb|summary`)
 )
 
 // hold makes a budget a parameter of one value.
@@ -197,17 +196,21 @@ func (d *draft) sweep(f *Flag, r rule) {
 	note := r.note
 	g := *f
 	if f.Off != "" && f.Switch {
-		if f.Default == "true" {
+		if strings.EqualFold(f.Default, "true") {
 			g.Spelling, g.Name = f.Off, paramName(Flag{Spelling: f.Off})
 			note = "true passes " + f.Off
 		} else if f.Default == "" {
 			note = "false leaves it as it is by default"
 		}
 	}
-	spaced := d.Program.Style == Spaced
+	if f.Truthy {
+		note = "type=bool, for which only '' is false"
+	}
 	switch {
-	case f.Switch && spaced:
-		d.offers = append(d.offers, line{name: f.Spelling, value: "", note: comment("switch; to set it, add it to command", f.help())})
+	case f.Switch && d.Program.Style == Spaced:
+		d.offers = append(d.offers, line{name: f.Spelling, note: comment("switch; to set it, add it to command", f.help())})
+	case f.Many && !f.Required:
+		d.offers = append(d.offers, line{name: f.Spelling, note: comment("takes several words; to set it, add it to command", f.help())})
 	case r.do == vary && value != "":
 		d.lines = append(d.lines, d.line(&g, value, note))
 		d.file.Swept = append(d.file.Swept, g.Name)
@@ -258,7 +261,7 @@ func (d *draft) line(f *Flag, value, note string) line {
 		what = "switch"
 	case len(f.Choices) > 0:
 		what = "choice"
-	case f.Loose && f.Kind == Int && strings.Contains(value, "min") && strings.Contains(value, "."):
+	case f.Kind == Text && strings.HasPrefix(value, "{min"), f.Loose && f.Kind == Int && strings.HasPrefix(value, "{min") && strings.Contains(value, "."):
 		what = "number"
 	case f.Many:
 		what = "several values"
@@ -321,7 +324,7 @@ func (d *draft) command(args []string) {
 		tail = append(tail, escape(w))
 	}
 	p := &d.Program
-	if d.seed != nil && !d.seedAt && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
+	if d.seed != nil && !d.seedAt && p.Style != Config && !(p.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--")) {
 		d.words = append(d.words, d.passed(d.seed, "${seed}")...)
 	}
 	if p.Format == "hydra" && !slices.ContainsFunc(args, func(s string) bool { return strings.Contains(s, "hydra.run.dir=") }) {
@@ -339,6 +342,9 @@ func (d *draft) command(args []string) {
 		return
 	case p.Style == Operands:
 		d.words = slices.Concat(head, tail, d.words)
+		return
+	case p.Style == Config:
+		d.words = slices.Concat(head, tail)
 		return
 	}
 	d.words = append(d.words, d.macro())

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var commandsOf = map[string][]string{
 	"argparse": {"python3", "train.py", "images"}, "argparse_313": {"python3", "-u", "train.py", "--lr", "0.5"},
 	"argparse_defaults": {"python3", "train.py", "train", "--data", "d.csv", "--hidden_size=64"}, "click": {"python3", "train.py", "d.csv"},
-	"typer": {"python3", "train.py", "--token=x", "d.csv"}, "absl": {"python3", "train.py"}, "fire": {"python3", "train.py", "d.csv"},
+	"typer": {"python3", "train.py", "--token=x", "d.csv"}, "absl": {"python3", "train.py"}, "tyro": {"python3", "ppo.py", "--data=x"}, "fire": {"python3", "train.py", "d.csv"},
 	"docopt": {"python3", "train.py", "d.csv"}, "configargparse": {"./train.py"}, "hydra": {"python3", "train.py", "data.path=d.csv"},
 	"lightningcli": {"python3", "main.py", "fit"}, "hfargumentparser": {"torchrun", "--nproc_per_node=2", "run_glue.py", "--model_name_or_path", "bert-base"},
 	"go": {"./train"}, "getopt": {"./train", "d.csv"}, "boost": {"vw"}, "clap": {"./train", "--", "y"}, "svm-train": {"svm-train", "heart.scale"},
@@ -256,8 +256,8 @@ func TestCommand(t *testing.T) {
 		t.Errorf("swept are %v", file.Swept)
 	}
 	// Beside a switch, a boolean that takes a value is passed as a text.
-	file, _ = one(t, []string{"./a"}, lr, nesterov, Flag{Spelling: "--bias", Kind: Bool, Default: "True"}, Flag{Spelling: "--shuffle", Kind: Bool, Choices: []string{"true", "false"}})
-	if got := valueOf(file.Text, "bias") + valueOf(file.Text, "shuffle"); got != "['False', 'True']['true', 'false']" {
+	file, _ = one(t, []string{"./a"}, lr, nesterov, Flag{Spelling: "--bias", Kind: Bool, Default: "True"}, Flag{Spelling: "--ema", Kind: Bool, Choices: []string{"true", "false"}})
+	if got := valueOf(file.Text, "bias") + valueOf(file.Text, "ema"); got != "['False', 'True']['true', 'false']" {
 		t.Errorf("got %s", got)
 	}
 	// What must be given is asked for, an output goes to the trial's directory,

@@ -1,20 +1,19 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // isAbsl tells a help of absl's flags by its end or by how it states types.
 func isAbsl(text string) bool {
-	return strings.Contains(text, "Try --helpfull to get a list of all flags") || abslDefault.MatchString(text) && abslFlag.MatchString(text)
+	return strings.Contains(text, "Try --helpfull to get a list of all flags") || abslDefault().MatchString(text) && abslFlag().MatchString(text)
 }
 
 var (
-	abslDefault = regexp.MustCompile(`(?m)^ {4}\(default: '`)
-	abslFlag    = regexp.MustCompile(`(?m)^ {2}(?:-\w,)?--(?:\[no\])?[\w.-]+: `)
-	abslModule  = regexp.MustCompile(`^(\S+):$`)
+	abslDefault = lazy(`(?m)^ {4}\(default: '`)
+	abslFlag    = lazy(`(?m)^ {2}(?:-\w,)?--(?:\[no\])?[\w.-]+: `)
+	abslModule  = lazy(`^(\S+):$`)
 )
 
 // parseAbsl reads the help of absl, without the flags of absl itself.
@@ -51,10 +50,10 @@ func parseAbsl(lines []string) Program {
 	for _, line := range lines {
 		text := strings.TrimSpace(line)
 		switch {
-		case abslFlag.MatchString(line) || strings.HasPrefix(line, "  --") && strings.HasSuffix(text, ":"):
+		case abslFlag().MatchString(line) || strings.HasPrefix(line, "  --") && strings.HasSuffix(text, ":"):
 			flush()
 			open = &entry{spec: text}
-		case abslModule.MatchString(line):
+		case abslModule().MatchString(line):
 			flush()
 			module = strings.TrimSuffix(text, ":")
 		case text == "":
@@ -68,15 +67,15 @@ func parseAbsl(lines []string) Program {
 }
 
 // isPairs tells a list of parameters that are given as name=value, as xgboost's.
-func isPairs(text string) bool { return len(pairFlag.FindAllString(text, 3)) >= 3 }
+func isPairs(text string) bool { return len(pairFlag().FindAllString(text, 3)) >= 3 }
 
-var pairFlag = regexp.MustCompile(`(?m)^ +([A-Za-z_]\w*) ?: ?(\{[^}]*\}|\w+), *optional.*$`)
+var pairFlag = lazy(`(?m)^ +([A-Za-z_]\w*) ?: ?(\{[^}]*\}|\w+), *optional.*$`)
 
 // parsePairs reads the help of xgboost's command line, and what it refers to.
 func parsePairs(lines []string) Program {
 	p := Program{Format: "pairs", Style: Pairs}
 	for i, line := range lines {
-		m := pairFlag.FindStringSubmatch(line)
+		m := pairFlag().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
@@ -120,8 +119,8 @@ func isHydra(text string) bool {
 }
 
 var (
-	yamlLine  = regexp.MustCompile(`^( *)(?:- )?([A-Za-z_][\w./-]*):(?: (.*))?$`)
-	groupLine = regexp.MustCompile(`^([A-Za-z_][\w./@-]*): ([\w.-]+(?:, [\w.-]+)*)$`)
+	yamlLine  = lazy(`^( *)(?:- )?([A-Za-z_][\w./-]*):(?: (.*))?$`)
+	groupLine = lazy(`^([A-Za-z_][\w./@-]*): ([\w.-]+(?:, [\w.-]+)*)$`)
 )
 
 // ParseConfig reads the configuration that a Hydra application prints with
@@ -143,7 +142,7 @@ func parseHydra(lines []string) Program {
 				if strings.HasPrefix(l, "==") {
 					break
 				}
-				if m := groupLine.FindStringSubmatch(l); m != nil {
+				if m := groupLine().FindStringSubmatch(l); m != nil {
 					p.Flags = append(p.Flags, Flag{Name: m[1], Spelling: m[1], Choices: strings.Split(m[2], ", "), Section: hydraGroup,
 						Help: "a configuration group"})
 				}
@@ -171,7 +170,7 @@ func (p *Program) readTree(lines []string) {
 		if strings.HasPrefix(line, "Powered by Hydra") {
 			return
 		}
-		m := yamlLine.FindStringSubmatch(line)
+		m := yamlLine().FindStringSubmatch(line)
 		if m == nil || strings.HasPrefix(strings.TrimSpace(line), "- ") {
 			continue
 		}
@@ -216,18 +215,23 @@ func isBoxed(text string) bool {
 	return strings.Contains(text, "╭─") && strings.Contains(text, "│") || strings.Contains(text, "+- Options -") && strings.Contains(text, "\n| ")
 }
 
-var boxTitle = regexp.MustCompile(`^\s*[╭+][─-]+ (.+?) [─-]+[╮+]\s*$`)
+var boxTitle = lazy(`^\s*[╭+][─-]+ (.+?) [─-]+[╮+]\s*$`)
 
 // parseBoxes reads typer's boxes. The columns of a box are where all of its
 // options' descriptions begin; a description goes on in lines without a name.
 func parseBoxes(lines []string) Program {
-	p := Program{Format: "typer"}
 	usage, _ := splitUsage(lines)
+	if !strings.Contains(strings.Join(lines, "\n"), "Usage:") { // tyro's boxes have the lists of argparse in them
+		p := parseOptions(unbox(lines))
+		p.Format = "tyro"
+		return p
+	}
+	p := Program{Format: "typer"}
 	title := ""
 	var box []string
 	operands := map[string]string{}
 	for _, line := range lines {
-		if m := boxTitle.FindStringSubmatch(line); m != nil {
+		if m := boxTitle().FindStringSubmatch(line); m != nil {
 			title, box = m[1], nil
 			continue
 		}
@@ -248,16 +252,34 @@ func parseBoxes(lines []string) Program {
 	return p
 }
 
+// unbox takes the frames off, with the titles as headings.
+func unbox(lines []string) (out []string) {
+	for _, line := range lines {
+		t := strings.TrimSpace(line)
+		switch m := boxTitle().FindStringSubmatch(line); {
+		case m != nil:
+			out = append(out, m[1]+":")
+		case strings.HasPrefix(t, "│"):
+			out = append(out, " "+strings.TrimRight(strings.Trim(t, "│"), " "))
+		case strings.HasPrefix(t, "╰"):
+			out = append(out, "")
+		default:
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
 // boxStart matches the first line of a row: an asterisk where it must be given,
 // then the name.
-var boxStart = regexp.MustCompile(`^ (\*?) {0,5}(-{0,2}[A-Za-z\[{]\S*)`)
+var boxStart = lazy(`^ (\*?) {0,5}(-{0,2}[A-Za-z\[{]\S*)`)
 
 func (p *Program) readBox(title string, box []string, operands map[string]string) {
 	low := strings.ToLower(title)
 	var rows [][]string
 	margin := -1
 	for _, l := range box {
-		if m := boxStart.FindStringSubmatch(l); m != nil {
+		if m := boxStart().FindStringSubmatch(l); m != nil {
 			in := strings.Index(l, m[2])
 			if margin < 0 || in <= margin {
 				margin = in
@@ -347,9 +369,9 @@ func (p *Program) boxFlag(cells []string, star bool) {
 // RANGE [x>=1], [sgd|adam], <LR>.
 func isMetavar(s string) bool {
 	if strings.HasPrefix(s, "[") {
-		return strings.Contains(s, "|") || bounds.MatchString(s)
+		return strings.Contains(s, "|") || bounds().MatchString(s)
 	}
-	if i := strings.IndexByte(s, '['); i > 0 && bounds.MatchString(s[i:]) {
+	if i := strings.IndexByte(s, '['); i > 0 && bounds().MatchString(s[i:]) {
 		s = s[:i]
 	}
 	return s == strings.ToUpper(s) && strings.ContainsAny(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") && !strings.Contains(s, ".") || strings.HasPrefix(s, "<")

@@ -25,9 +25,10 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add("LR=${LR:-0.1}\nlr=$1\n", "Epoch 1 val loss 0.5")
 	f.Add("usage: a [-h] --'x X\n  --'x X  (default: \"a: #b)\n  -l=[<{ --lr ] arg (=0.1\n", "loss = nan (")
+	f.Add("wandb.init(config={'lr': 0.1, \"a.b\": 'x: #', })\nc = {'k': 1}\nwandb.init(config=c); wandb.config['x-y']", "")
 	f.Fuzz(func(t *testing.T, help, output string) {
 		m, _ := FindMetric(nil, output)
-		for _, p := range []Program{Parse(help), ParseScript(help), ParseConfig(help)} {
+		for _, p := range []Program{Parse(help), ParseScript(help), ParseConfig(help), ParsePython(help)} {
 			p.ReadSource(help)
 			file := Sweep{Argv: []string{"./a", "b", "--", "${c}"}, Program: p, Head: 1, Verbs: 1, Metric: m}.File()
 			text := file.Text

@@ -12,7 +12,7 @@
 //
 // The formats that are read are those of argparse (Python 3.6 to 3.14, with
 // jsonargparse, configargparse and Hugging Face's HfArgumentParser, which print
-// like it), click, typer with and without boxes, absl, fire, docopt, Hydra, Go's
+// like it), click, typer with and without boxes, tyro, absl, fire, docopt, Hydra, Go's
 // flag and pflag, clap, Boost.Program_options, GNU getopt_long, the usage of
 // LIBSVM, LIBLINEAR, fastText and xgboost, and shell scripts by their text.
 //
@@ -53,6 +53,7 @@ const (
 	Hydra                 // ++lr=0.1
 	Env                   // LR=0.1 in the environment
 	Operands              // 0.1 at its place
+	Config                // not at all: the program asks wandb or trawl for them
 )
 
 // A Flag is one option, or one operand, of a program.
@@ -64,8 +65,10 @@ type Flag struct {
 	Loose    bool     // the kind is read off the default: 1 may be a float's
 	Switch   bool     // it takes no value
 	Many     bool     // it takes several values
+	Truthy   bool     // Python's bool() reads its value, for which only '' is false
 	Metavar  string   // what the help calls its value
 	Choices  []string // the values that it takes; nil: any
+	Prose    bool     // the choices are what a sentence of the description lists
 	Default  string   // "" if the help names none, or that of nothing
 	Bounds   [2]string
 	Required bool
@@ -76,7 +79,7 @@ type Flag struct {
 
 // A Program is what a help text says.
 type Program struct {
-	Format   string // argparse, click, typer, absl, fire, hydra, go, libsvm, fasttext, xgboost, shell, getopt; "" if nothing was understood
+	Format   string // argparse, click, typer, absl, fire, hydra, go, libsvm, fasttext, xgboost, shell, getopt, wandb …; "" if nothing was understood
 	Style    Style
 	Flags    []Flag
 	Commands []string // subcommands, of which one must be named first

@@ -71,6 +71,11 @@ var helpCases = []struct {
 		"nesterov": "--nesterov boolean false switch --no-nesterov", "early_stop": "--early-stop boolean true switch --no-early-stop",
 		"token": "--token text required", "data": "DATA unknown type required operand", "weight_decay": "--weight-decay float 0.01",
 	}, []string{"help", "install_compl…", "show_completi…"}},
+	{"tyro", "tyro", Equals, map[string]string{
+		"data": "--data text required", "learning_rate": "--learning-rate float 0.00025", "batch_size": "--batch-size int 64",
+		"torch_deterministic": "--torch-deterministic boolean True switch --no-torch-deterministic", "target_kl": "--target-kl float",
+		"optimizer.kind": "--optimizer.kind text adam [adam sgd]",
+	}, []string{"help"}},
 	{"absl", "absl", Equals, map[string]string{
 		"lr": "--lr float 0.1", "batch_size": "--batch_size int 128", "nesterov": "--nesterov boolean true",
 		"optimizer": "--optimizer text sgd [sgd adam]", "layers": "--layers text 64,32", "dropout_rate": "--dropout_rate float 0.0",
@@ -190,11 +195,25 @@ func TestDefaults(t *testing.T) {
 		"rate, default: 0.1": "0.1", "rate, default 'adam'": "", "rate. Default is 0.1.": "0.1", "Defaults to 0.1.": "0.1", "rate (0.1 by default)": "0.1",
 		"rate (type: float, default: 1e-3)": "1e-3", "rate [env var: LR; default: 3]": "3", "[default: 32; 1<=x<=4096]": "32", "(default: None)": "",
 		"(default: (0.9, 0.999))": "(0.9, 0.999)", "rate (default: `adam`)": "adam", "the default rate is low": "", "(Default: \"a b\")": "a b", "[default: ]": "",
-		"rate (default: 5.)": "5.", "(default value: 7)": "7", "rate (default = 2)": "2",
+		"rate (default: 5.)": "5.", "(default value: 7)": "7", "rate; default 0.1, for adam 0.001": "0.1", "parts; default what the files say": "", "decay; default sgd (gd, sgd or adam)": "sgd", "rate (default = 2)": "2",
 	} {
 		f := Flag{Help: help}
 		if f.detail([]string{help}); f.Default != want {
 			t.Errorf("%q: got %q, want %q", help, f.Default, want)
+		}
+	}
+}
+
+// Choices that only the description has.
+func TestChoicesOfHelp(t *testing.T) {
+	for help, want := range map[string]string{
+		"one of sgd, adam": "[sgd adam]", "which (sgd, adam or adamw)": "[sgd adam adamw]", "either (epoch or step)": "[epoch step]", "type (LSTM, GRU)": "[]",
+		"type (LSTM, GRU) (default: GRU)": "[LSTM GRU]", "arch: a | b | c (default: a)": "[a b c]", "a | b": "[]", "takes a value (int or float)": "[]",
+		"loss {ns, hs}": "[ns hs]", "[possible values: a, b]": "[a b]", "on or off, or so (a number of layers, or body)": "[]",
+	} {
+		f := Flag{Help: help}
+		if f.detail([]string{help}); fmt.Sprint(f.Choices) != want {
+			t.Errorf("%q: got %v, want %s", help, f.Choices, want)
 		}
 	}
 }
@@ -223,6 +242,8 @@ p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
 p.add_argument("--optimizer", choices=["sgd", "adam"], default="adam")
 p.add_argument("--log-interval", type=int, default=1_000, help=f"{x}")
 p.add_argument("--nosuch", default=3)
+p.add_argument("--no-cuda", type=bool, default=True)
+p.add_argument("--arch", choices=("a", 'b', ), type=str)
 p.add_argument(*names, **more)
 p.add_argument("--epochs", default=compute(3, 4), type=int
 `)
@@ -257,6 +278,7 @@ func TestParseScript(t *testing.T) {
 		{"case with =", "for a; do case $a in\n--lr=*) LR=${a#*=} ;;\nesac; done\n", Equals, "--lr unknown type"},
 		{"getopts", "RATE=0.5\nwhile getopts \"l:vb:\" o; do\ncase $o in\nl) RATE=$OPTARG ;;\nv) VERBOSE=1 ;;\nb) BATCH=$OPTARG ;;\nesac\ndone\n", Spaced,
 			"-l float 0.5|-v boolean switch|-b unknown type"},
+		{"loops", "for LR in 1 2; do read -r WD; echo $LR $WD $BATCH_SIZE; done\n", Env, "BATCH_SIZE unknown type required"},
 		{"comments", "# LR=${LR:-0.1}\n\n", Env, ""},
 	}
 	for _, tt := range tests {
@@ -273,13 +295,40 @@ func TestParseScript(t *testing.T) {
 	}
 }
 
+// Python scripts that take their values from wandb or from trawl.
+func TestParsePython(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a dict", "import wandb\nwandb.init(project='x', config={\n 'lr': 0.01,  # the (rate\n \"epochs\": 5, 'net': {'a': 1},\n # 'old': 3,\n 'opt': 'sgd'})\n", "lr float 0.01|epochs int 5|opt text sgd"},
+		{"dict()", "run = wandb.init(config=dict(lr=1e-3, n=f(2), bn=True))", "lr float 1e-3|bn boolean true"},
+		{"a variable", "defaults = {'lr': 0.1, 'momentum': None}\nwandb.init(config=defaults)", "lr float 0.1"},
+		{"names only", "c = wandb.config.lr * wandb.config['wd'] + wandb.config.get('drop', 0) + wandb.config.update({}) + run.config.keys()", "lr unknown type|wd unknown type|drop unknown type"},
+		{"trawl", "import trawl\nprint(trawl.params.lr, trawl.params['batch_size'])", "lr unknown type|batch_size unknown type"},
+		{"an open call", "wandb.init(config={'lr': 0.1", ""},
+		{"arguments", "wandb.init(config=args)", ""},
+	} {
+		var got []string
+		for _, f := range ParsePython(tt.text).Flags {
+			got = append(got, show(f))
+		}
+		if s := strings.Join(got, "|"); s != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, s, tt.want)
+		}
+	}
+	if ParsesOptions("import wandb\nwandb.init()") || !ParsesOptions("from argparse import ArgumentParser") || !ParsesOptions("lr = float(sys.argv[1])") {
+		t.Error("ParsesOptions: want it for argparse and sys.argv, and not for wandb alone")
+	}
+	if got := strings.Join(Imports("import os, sys\nfrom .util import x\n  import a.b\nfrom torch.nn import *\n"), " "); got != "os sys util a torch" {
+		t.Errorf("Imports: got %q", got)
+	}
+}
+
 // Texts that repeat themselves take time in proportion to their length: each of
 // these took minutes, or would, if all options were compared with all others.
 func TestHuge(t *testing.T) {
 	start := time.Now()
 	for _, unit := range []string{"--a [", "--lr ", "  --lr X  rate\n", "╭─ Options ─\n│ --lr X  a │\n", "(default ", "usage: a b\n", " a : int, optional, default=3\n",
 		"  --x: Y\n    (default: '3')\n", "== Config ==\na:\n b: 3\n", "A=${A:-3} $B\n", "epoch 3 val loss 0.5\n", "  -a\n   b\n"} {
-		text := strings.Repeat(unit, (1<<16)/len(unit))
+		text := strings.Repeat(unit, (1<<14)/len(unit))
 		p := Parse(text)
 		p.ReadSource(text)
 		for _, p := range []Program{p, ParseScript(text), ParseConfig(text)} {
@@ -289,5 +338,26 @@ func TestHuge(t *testing.T) {
 	}
 	if d := time.Since(start); d > time.Minute {
 		t.Errorf("it took %v, want some seconds at most", d)
+	}
+}
+
+// No regular expression is compiled before it is used: that would cost each
+// start of trawl some milliseconds.
+func TestNothingCompiledAtStart(t *testing.T) {
+	paths, err := filepath.Glob("*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err, "no sources")
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, l := range strings.Split(string(b), "\n") {
+			at := strings.Index(l, "regexp.MustCompile(")
+			if at >= 0 && !strings.HasPrefix(l, "\t\t") && !strings.Contains(l, "func()") && !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s:%d: compiled at the start of the program; want lazy(…)", path, i+1)
+			}
+		}
 	}
 }

@@ -2,7 +2,6 @@ package guess
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,7 +30,7 @@ func (d *draft) write() File {
 	b.WriteString("method: sobol               # spread evenly; auto learns from the results; also random, grid, tpe …\n")
 	if d.seed != nil {
 		param := ""
-		if !d.seedAt && d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") {
+		if !d.seedAt && d.Program.Style == Equals && strings.HasPrefix(d.seed.Spelling, "--") || d.Program.Style == Config {
 			param = ", parameter: " + quote(d.seedName())
 		}
 		fmt.Fprintf(&b, "run_cap: 60                 # trials: 20 points with 3 seeds each\n")
@@ -135,8 +134,8 @@ func (d *draft) writeMetric(b *strings.Builder) {
 // help is the description without what stands elsewhere in the file.
 func (f *Flag) help() string {
 	s := f.Help
-	for _, re := range []*regexp.Regexp{defaults[0], defaults[1], required, abslTyped, clickBounds} {
-		s = re.ReplaceAllString(s, "")
+	for _, re := range []pattern{defaults[0], defaults[1], required, abslTyped, clickBounds} {
+		s = re().ReplaceAllString(s, "")
 	}
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.TrimSuffix(strings.TrimSuffix(s, " ."), " ,")

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A verdict is what becomes of a flag in the file.
@@ -99,6 +100,7 @@ var rules = []rule{
 	{names: `(\w+_)?(weight_?decay|wd|wdecay|weight_decay_rate)|l2(_?(reg|regulari[sz]ation|penalty|lambda|weight|coef))?|(reg_?)?lambda_?l2|reg_lambda`, do: vary, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `l1(_?(reg|regulari[sz]ation|penalty|lambda|weight|coef|ratio))?|reg_alpha`, do: offer, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `lambda`, help: `(?i)regulari`, do: vary, shape: logarithmic, min: 0.01, max: 100, factor: 100},
+	{names: `alpha|reg(_?(strength|weight|coef))?|regulari[sz]ation|lamb(da)?|lmbda|penalty|ridge|lasso`, help: `(?i)regulari|penalty|\bL[12]\b|decay|ridge|lasso`, do: vary, shape: logarithmic, min: 1e-6, max: 0.1, factor: 100},
 	{names: `optim(izer)?(_?(name|type))?|opt(_name)?|solver(_type)?`, do: vary, shape: chosen},
 
 	// Regularisation.
@@ -115,6 +117,7 @@ var rules = []rule{
 	// Sizes.
 	{names: `(\w+_)?(batch_?size|mini_?batch(_?size)?|bsz|bs|batch)(_per_(device|gpu|replica))?|samples_per_gpu|b`, do: vary, shape: powers, min: 16, max: 256},
 	{names: `(gradient_)?accum(ulate|ulation)?_?(steps|grad.*|iters|freq)|gradient_accumulation_steps|accumulate_grad_batches`, do: offer},
+	{names: `max_?depth|tree_depth`, do: vary, shape: wholes, min: 3, max: 10, factor: 2},
 	{names: `((n|num|nb)_?)?(\w+_)?(layers?|n_?layers|blocks|depth|hidden_layers|nlayers|stages)(_?(num|count))?`, do: vary, shape: wholes, min: 1, max: 4, factor: 2},
 	{names: `((n|num)_?)?(attention_?|attn_?)?n?heads?`, do: offer, note: `must divide the width`},
 	{names: `((n|num)_?)?(\w+_)?(hidden|hidden_?(size|dim|units?|width|features|channels|nodes|layer_sizes?)|nhid|n_?hid|hid_?dim|d_?model|(n_?)?embd|emb(ed(ding)?)?_?(size|dim)|emsize|width|units|n_units|(base_?)?channels|num_?features|filters|ffn_?dim|d_?ff|dim_?feedforward|latent_?dim|z_?dim|n_?z|model_?dim|rnn_size|lstm_size|ngf|ndf|dim|neurons|fc_?dim|mlp_?dim)`, do: vary, shape: powers, min: 32, max: 256},
@@ -122,10 +125,9 @@ var rules = []rule{
 	{names: `lora_alpha`, do: vary, shape: listed, values: []string{"8", "16", "32", "64"}},
 	{names: `(conv_?)?kernel_?size|ksize|filter_size`, do: vary, shape: listed, values: []string{"3", "5", "7"}},
 	{names: `activation(_?(fn|function|name|type))?|act(_fn)?|nonlinearity|nonlin|norm(_type|_layer)?|normali[sz]ation|pool(ing)?(_type)?|init(iali[sz](er|ation))?(_?(type|method))?|rnn_type|cell(_type)?`, do: vary, shape: chosen},
-	{names: `(use_|with_|no_)?(batch_?norm|bn|layer_?norm|bias|residual|skip_?connections?|augment(ation)?s?|data_augmentation|mixup|ema|tied?|tie_weights|bidirectional|shuffle|pre_?norm|attention|class_weights?|balanced?|weight_norm|spectral_norm|dropout|shrinking|standardi[sz]e|scale)`, do: vary},
+	{names: `(use_|with_|no_)?(batch_?norm|bn|layer_?norm|bias|residual|skip_?connections?|augment(ation)?s?|data_augmentation|mixup|ema|tied?|tie_weights|bidirectional|pre_?norm|attention|class_weights?|balanced?|weight_norm|spectral_norm|dropout|shrinking|standardi[sz]e|scale)`, do: vary},
 
 	// Trees, support vectors, embeddings of words.
-	{names: `max_?depth|tree_depth`, do: vary, shape: wholes, min: 3, max: 10, factor: 2},
 	{names: `(n|num)_?leaves|max_leaf_nodes|num_leaf`, do: vary, shape: powers, min: 16, max: 128},
 	{names: `min_child_weight`, do: vary, shape: logarithmic, min: 0.1, max: 100, factor: 30},
 	{names: `min_(samples|data|sum_hessian)_(leaf|split|in_leaf)`, do: vary, shape: wholes, min: 1, max: 20, factor: 10},
@@ -134,7 +136,7 @@ var rules = []rule{
 	{names: `gamma`, help: `(?i)\bsplit\b`, do: offer, shape: linear, min: 0, max: 5},
 	{names: `gamma`, help: `(?i)\bkernel`, do: vary, shape: logarithmic, min: 0.0001, max: 8, factor: 100, note: `Hsu et al. 2003`},
 	{names: `gamma|discount(_factor)?`, help: `(?i)\bdiscount`, do: vary, shape: linear, min: 0.9, max: 0.999},
-	{names: `c|cost|svm_?c`, help: `(?i)\bC\b|\bcost\b|penalty|margin`, do: vary, shape: logarithmic, min: 0.03, max: 1000, factor: 1000, note: `Hsu et al. 2003`},
+	{names: `c|cost|svm_?c`, help: `(?i)\bC\b|\bcost\b|penalty|margin|regulari`, do: vary, shape: logarithmic, min: 0.03, max: 1000, factor: 1000, note: `Hsu et al. 2003`},
 	{names: `word_?ngrams`, do: vary, shape: wholes, min: 1, max: 3, factor: 3},
 	{names: `ws|window(_?size)?`, do: vary, shape: wholes, min: 2, max: 10, factor: 2},
 	{names: `neg|negatives?(_samples)?`, do: offer, shape: wholes, min: 2, max: 20, factor: 3},
@@ -154,7 +156,7 @@ var rules = []rule{
 const dataNames = `.*(data|dataset|datasets|corpus|vocab|vocabulary|images?|labels?|csv|json|tokenizer|input|train|valid|val|test|dev|model|weights|pretrained|embeddings?|config|source|target|feature)_?(set_)?(dir|path|file|files|folder|root|name|names|set|directory|name_or_path|url|csv|vectors|col(umn)?s?|in)|data|dataset|datasets|input|inputs|train|valid|test|dev|root|path|file|filename|corpus|text|train_?data|test_?data|val_?data|(test|val|validation|train)_?(size|split|ratio|fraction)|image_?size|img_?size|(n|num)_?(classes|samples|channels_in|train|test|examples)|max_?(seq(uence)?_?)?len(gth)?|seq(uence)?_?len(gth)?|bptt|(train|test)_path|training_set_file|test_file|model_file|model_in|model_dir|training_?file|env(_id|_name)?|pretrained_?vectors|subset`
 
 // compiled are the rules, ready for use.
-var compiled = func() []struct{ names, help *regexp.Regexp } {
+var compiled = sync.OnceValue(func() []struct{ names, help *regexp.Regexp } {
 	out := make([]struct{ names, help *regexp.Regexp }, len(rules))
 	for i, r := range rules {
 		out[i].names = regexp.MustCompile(`^(?:` + r.names + `)$`)
@@ -163,7 +165,7 @@ var compiled = func() []struct{ names, help *regexp.Regexp } {
 		}
 	}
 	return out
-}()
+})
 
 // judge finds the rule of a flag; of a dotted name, the last part counts.
 func judge(f *Flag) rule {
@@ -172,7 +174,7 @@ func judge(f *Flag) rule {
 	}
 	last := f.Name[strings.LastIndexByte(f.Name, '.')+1:]
 	name := snake(last)
-	for i, c := range compiled {
+	for i, c := range compiled() {
 		if c.names.MatchString(name) && (c.help == nil || c.help.MatchString(f.Help)) {
 			return fit(rules[i], f)
 		}
@@ -180,7 +182,7 @@ func judge(f *Flag) rule {
 	switch {
 	case isPlace(f):
 		return rule{do: leave}
-	case len(f.Choices) > 1 && len(f.Choices) <= maxChoices && f.Kind != Int && f.Kind != Bool:
+	case len(f.Choices) > 1 && len(f.Choices) <= maxChoices && !f.Prose && f.Kind != Int && f.Kind != Bool:
 		return rule{do: vary, shape: chosen}
 	}
 	return rule{do: offer}
@@ -196,7 +198,7 @@ func fit(r rule, f *Flag) rule {
 	switch {
 	case r.do == output && (f.Switch || f.Kind == Bool || f.Kind == Int || f.Kind == Float):
 		return rule{do: leave}
-	case r.do == hold && (f.Switch || f.Kind == Text), r.do == repeat && (f.Switch || f.Kind == Text):
+	case (r.do == hold || r.do == repeat) && (f.Switch || f.Kind == Text && f.Default != "" && kindOfDefault(f.Default) != Int && kindOfDefault(f.Default) != Float):
 		return rule{do: offer}
 	case r.do != vary && r.do != offer:
 	case f.Many, numeric && (f.Switch || f.Kind == Bool || f.Kind == Text && kindOfDefault(f.Default) == Text && f.Default != "" && !formula(f)):
@@ -220,12 +222,15 @@ func isZeroOne(f *Flag) bool { return slices.Equal(f.Choices, []string{"0", "1"}
 // isPlace reports whether a flag takes a file.
 func isPlace(f *Flag) bool {
 	meta := strings.ToUpper(f.Metavar)
-	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
+	return strings.ContainsAny(f.Default, "/\\") && !formula(f) || saysPlace().MatchString(f.Help) || slices.Contains([]string{"PATH", "FILE", "DIR", "DIRECTORY", "FILENAME", "FOLDER", "CONFIG"}, meta)
 }
 
-var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+// saysPlace matches descriptions of files.
+var saysPlace = lazy(`(?i)^(an? |the )?(optional )?(path|file|folder|directory|location)s? (to|of|for|in|from|with|where)\b`)
+
+var hump = lazy(`([a-z0-9])([A-Z])`)
 
 // snake is a name in small letters with _: minCount is min_count.
 func snake(s string) string {
-	return strings.ToLower(strings.ReplaceAll(hump.ReplaceAllString(s, "${1}_${2}"), "-", "_"))
+	return strings.ToLower(strings.ReplaceAll(hump().ReplaceAllString(s, "${1}_${2}"), "-", "_"))
 }

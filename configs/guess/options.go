@@ -2,7 +2,6 @@ package guess
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -30,7 +29,7 @@ func parseOptions(lines []string) Program {
 	bare := len(entries) >= 3 && !slices.ContainsFunc(entries, func(e entry) bool { return strings.ContainsAny(e.spec, " =<{") })
 	brackets := 0
 	for _, e := range entries {
-		if trailingBracket.MatchString(strings.Join(e.help, " ")) {
+		if trailingBracket().MatchString(strings.Join(e.help, " ")) {
 			brackets++
 		}
 	}
@@ -44,11 +43,12 @@ func parseOptions(lines []string) Program {
 		}
 		if bare { // nothing is shown of the values but the defaults
 			f.Switch, f.Kind = false, Unknown
-			if m := trailingBracket.FindStringSubmatch(f.Help); m != nil {
+			if m := trailingBracket().FindStringSubmatch(f.Help); m != nil {
 				f.Default = m[1]
 				f.mendDefault()
 				f.Help = strings.TrimSpace(strings.TrimSuffix(f.Help, m[0]))
 			}
+			f.choicesOfHelp()
 			f.Required = strings.Contains(strings.ToLower(e.section), "mandatory")
 		}
 		p.Flags = append(p.Flags, f)
@@ -62,7 +62,7 @@ func parseOptions(lines []string) Program {
 	return p
 }
 
-var trailingBracket = regexp.MustCompile(`\[([^\[\]]*)\](?: \([^()]*\))?\s*$`)
+var trailingBracket = lazy(`\[([^\[\]]*)\](?: \([^()]*\))?\s*$`)
 
 // isHelp reports whether a flag shows the help or the version.
 func (f *Flag) isHelp() bool {
@@ -80,7 +80,7 @@ func (f *Flag) isHelp() bool {
 func formatOf(lines []string, entries []entry) string {
 	text := strings.Join(lines, "\n")
 	switch {
-	case strings.HasPrefix(text, "Usage of ") && goFlag.MatchString(text):
+	case strings.HasPrefix(text, "Usage of ") && goFlag().MatchString(text):
 		return "go"
 	case strings.Contains(text, "\nSYNOPSIS\n") && strings.Contains(text, "\nNAME\n") || strings.HasPrefix(text, "NAME\n"):
 		return "fire"
@@ -96,13 +96,13 @@ func formatOf(lines []string, entries []entry) string {
 	return ""
 }
 
-var goFlag = regexp.MustCompile(`(?m)^  -[A-Za-z][\w.-]*( \w+)?$`)
+var goFlag = lazy(`(?m)^  -[A-Za-z][\w.-]*( \w+)?$`)
 
 // begins matches the start of an option.
-var begins = regexp.MustCompile(`^\s*-(?:-?[A-Za-z?]|-\[)`)
+var begins = lazy(`^\s*-(?:-?[A-Za-z?]|-\[)`)
 
 // heading matches a line that is one: `Options:`, `FLAGS`.
-var heading = regexp.MustCompile(`^\s{0,4}\S.*:$|^[A-Z][A-Z ]+$`)
+var heading = lazy(`^\s{0,4}\S.*:$|^[A-Z][A-Z ]+$`)
 
 // readEntries collects the entries of all lists, the operands that are
 // described, and the commands.
@@ -116,7 +116,7 @@ func readEntries(lines []string) (entries []entry, operands map[string]string, c
 		switch {
 		case text == "":
 			base = ifThen(at < 0, -1, base)
-		case begins.MatchString(line) && (base < 0 || in < base+deeper):
+		case begins().MatchString(line) && (base < 0 || in < base+deeper):
 			if base < 0 {
 				base = in
 			}
@@ -125,7 +125,7 @@ func readEntries(lines []string) (entries []entry, operands map[string]string, c
 		case at >= 0 && in > at:
 			e := &entries[len(entries)-1]
 			e.help = append(e.help, text)
-		case heading.MatchString(line):
+		case heading().MatchString(line):
 			section, base, at, operand = strings.TrimSuffix(text, ":"), -1, -1, ""
 		default:
 			at = -1
@@ -220,11 +220,11 @@ func negates(n, m string) bool {
 }
 
 // boostName is how Boost.Program_options writes a second name: -l [ --lr ] arg.
-var boostName = regexp.MustCompile(`\[ (--?[\w-]+) \]`)
+var boostName = lazy(`\[ (--?[\w-]+) \]`)
 
 // splitSpec splits `-l LR, --lr LR` into names and what follows them.
 func splitSpec(spec string) (names, values []string) {
-	spec = boostName.ReplaceAllString(spec, ", $1")
+	spec = boostName().ReplaceAllString(spec, ", $1")
 	var before []string
 	for _, w := range bracketFields(spec) {
 		w = strings.TrimSuffix(w, ",")

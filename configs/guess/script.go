@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +22,13 @@ func ParseScript(text string) Program {
 	}
 	s := script{set: map[string]string{}}
 	for _, l := range lines {
-		for _, m := range assigned.FindAllStringSubmatch(l, -1) {
+		for _, m := range assigned().FindAllStringSubmatch(l, -1) {
 			if _, ok := s.set[m[1]]; !ok {
 				s.set[m[1]] = strings.Trim(m[2], `"'`)
 			}
+		}
+		for _, m := range otherwise().FindAllStringSubmatch(l, -1) {
+			s.set[m[1]] = ""
 		}
 	}
 	p := Program{Format: "shell"}
@@ -50,23 +52,24 @@ type script struct {
 }
 
 var (
-	assigned  = regexp.MustCompile(`(?:^|[;\s(])(?:export |local |readonly )?([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s;)]*)`)
-	caseLabel = regexp.MustCompile(`^((?:--?[\w-]+(?:=\*)?\|?)+)\)(.*)`)
-	getopts   = regexp.MustCompile(`\bgetopts\s+["']?:?([A-Za-z:]+)`)
-	letter    = regexp.MustCompile(`^([A-Za-z])\)\s*(?:[A-Za-z_]\w*=)?(.*)`)
-	operand   = regexp.MustCompile(`\b([A-Za-z_]\w*)=["']?\$(?:\{(\d+)(?::?[-=]([^}]*)|:?\?[^}]*)?\}|(\d+))["']?`)
-	withElse  = regexp.MustCompile(`\$\{([A-Za-z_]\w*)(:?[-=?])([^}]*)\}`)
-	used      = regexp.MustCompile(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*)\b)`)
+	assigned  = lazy(`(?:^|[;\s(])(?:export |local |readonly )?([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s;)]*)`)
+	otherwise = lazy(`\b(?:for|read(?: -\w+)*|getopts\s+\S+|declare(?: -\w+)*|local)\s+([A-Za-z_]\w*)`)
+	caseLabel = lazy(`^((?:--?[\w-]+(?:=\*)?\|?)+)\)(.*)`)
+	getopts   = lazy(`\bgetopts\s+["']?:?([A-Za-z:]+)`)
+	letter    = lazy(`^([A-Za-z])\)\s*(?:[A-Za-z_]\w*=)?(.*)`)
+	operand   = lazy(`\b([A-Za-z_]\w*)=["']?\$(?:\{(\d+)(?::?[-=]([^}]*)|:?\?[^}]*)?\}|(\d+))["']?`)
+	withElse  = lazy(`\$\{([A-Za-z_]\w*)(:?[-=?])([^}]*)\}`)
+	used      = lazy(`\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*)\b)`)
 )
 
 // options are those of a case: `-l|--lr) LR="$2"; shift 2 ;;`, and of getopts.
 func (s script) options(lines []string) (flags []Flag) {
 	letters := ""
 	for _, l := range lines {
-		if m := getopts.FindStringSubmatch(l); m != nil {
+		if m := getopts().FindStringSubmatch(l); m != nil {
 			letters = m[1]
 		}
-		if m := caseLabel.FindStringSubmatch(l); m != nil {
+		if m := caseLabel().FindStringSubmatch(l); m != nil {
 			var names []string
 			for _, n := range strings.Split(strings.ReplaceAll(m[1], "=*", ""), "|") {
 				if n != "" {
@@ -81,9 +84,9 @@ func (s script) options(lines []string) (flags []Flag) {
 			}
 			continue
 		}
-		if m := letter.FindStringSubmatch(l); m != nil && letters != "" && strings.Contains(letters, m[1]) {
+		if m := letter().FindStringSubmatch(l); m != nil && letters != "" && strings.Contains(letters, m[1]) {
 			f := Flag{Spelling: "-" + m[1], Switch: !strings.Contains(letters, m[1]+":")}
-			if a := assigned.FindStringSubmatch(" " + strings.TrimSpace(l[strings.IndexByte(l, ')')+1:])); a != nil {
+			if a := assigned().FindStringSubmatch(" " + strings.TrimSpace(l[strings.IndexByte(l, ')')+1:])); a != nil {
 				f.Metavar = strings.ToLower(a[1])
 			}
 			s.valued(&f, l)
@@ -96,7 +99,7 @@ func (s script) options(lines []string) (flags []Flag) {
 // valued takes the default of an option from what its variable was set to
 // before.
 func (s script) valued(f *Flag, line string) {
-	a := assigned.FindStringSubmatch(" " + line[strings.IndexByte(line, ')')+1:])
+	a := assigned().FindStringSubmatch(" " + line[strings.IndexByte(line, ')')+1:])
 	if f.Switch {
 		f.Kind = Bool
 	}
@@ -114,7 +117,7 @@ func (s script) operands(lines []string) []Flag {
 	at := map[int]Flag{}
 	most := 0
 	for _, l := range lines {
-		for _, m := range operand.FindAllStringSubmatch(l, -1) {
+		for _, m := range operand().FindAllStringSubmatch(l, -1) {
 			i, err := strconv.Atoi(m[2] + m[4])
 			if err != nil || i < 1 || i > 100 || at[i].Spelling != "" {
 				continue
@@ -137,12 +140,12 @@ func (s script) operands(lines []string) []Flag {
 }
 
 // system are variables that belong to the shell, the system or the cluster.
-var system = regexp.MustCompile(`^(HOME|PATH|PWD|OLDPWD|USER|UID|EUID|SHELL|RANDOM|SECONDS|LINENO|BASH.*|HOSTNAME|HOST|TMPDIR|TEMP|TMP|TERM|LANG|LC_.*|IFS|OPTARG|OPTIND|PPID|PS\d|PYTHON.*|LD_.*|CUDA.*|NCCL.*|OMP_.*|MKL_.*|SLURM_.*|PBS_.*|TRAWL_.*|WANDB_.*|VIRTUAL_ENV|CONDA.*|MASTER_.*|WORLD_SIZE|RANK|LOCAL_RANK|NODE_RANK|XDG_.*|REPLY|PIPESTATUS|FUNCNAME|COLUMNS|LINES|EDITOR|DISPLAY|FOO|BAR)$`)
+var system = lazy(`^(HOME|PATH|PWD|OLDPWD|USER|UID|EUID|SHELL|RANDOM|SECONDS|LINENO|BASH.*|HOSTNAME|HOST|TMPDIR|TEMP|TMP|TERM|LANG|LC_.*|IFS|OPTARG|OPTIND|PPID|PS\d|PYTHON.*|LD_.*|CUDA.*|NCCL.*|OMP_.*|MKL_.*|SLURM_.*|PBS_.*|TRAWL_.*|WANDB_.*|VIRTUAL_ENV|CONDA.*|MASTER_.*|WORLD_SIZE|RANK|LOCAL_RANK|NODE_RANK|XDG_.*|REPLY|PIPESTATUS|FUNCNAME|COLUMNS|LINES|EDITOR|DISPLAY|FOO|BAR)$`)
 
 // variables are those of the environment.
 func (s script) variables(lines []string) (flags []Flag) {
 	add := func(name, value string, must bool) {
-		if system.MatchString(name) || slices.ContainsFunc(flags, func(f Flag) bool { return f.Spelling == name }) {
+		if system().MatchString(name) || slices.ContainsFunc(flags, func(f Flag) bool { return f.Spelling == name }) {
 			return
 		}
 		f := Flag{Name: strings.ToLower(name), Spelling: name, Default: strings.Trim(value, `"'`), Required: must}
@@ -150,7 +153,7 @@ func (s script) variables(lines []string) (flags []Flag) {
 		flags = append(flags, f)
 	}
 	for _, l := range lines {
-		for _, m := range withElse.FindAllStringSubmatch(l, -1) {
+		for _, m := range withElse().FindAllStringSubmatch(l, -1) {
 			set, ok := s.set[m[1]]
 			own := ok && !strings.Contains(set, "${"+m[1]) // it is a variable of the script
 			switch {
@@ -161,7 +164,7 @@ func (s script) variables(lines []string) (flags []Flag) {
 				add(m[1], m[3], false)
 			}
 		}
-		for _, m := range used.FindAllStringSubmatch(l, -1) {
+		for _, m := range used().FindAllStringSubmatch(l, -1) {
 			if _, ok := s.set[m[1]+m[2]]; !ok {
 				add(m[1]+m[2], "", true)
 			}

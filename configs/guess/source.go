@@ -1,7 +1,6 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -39,7 +38,7 @@ func (p *Program) readCall(args []string) {
 			}
 			continue
 		}
-		if m := keyword.FindStringSubmatch(a); m != nil {
+		if m := keyword().FindStringSubmatch(a); m != nil {
 			kw[m[1]] = strings.TrimSpace(m[2])
 		}
 	}
@@ -49,20 +48,27 @@ func (p *Program) readCall(args []string) {
 	if k := kindOfType(kw["type"]); (f.Kind == Unknown || f.Loose) && k != Unknown {
 		f.Kind, f.Loose = k, false
 	}
+	if cs, ok := literals(kw["choices"]); ok && f.Choices == nil {
+		f.takeChoices(cs)
+	}
+	if kw["type"] == "bool" {
+		f.Truthy = true
+	}
 	if d, ok := constant(kw["default"]); ok && f.Default == "" && !f.Many {
 		f.Default = d
 		if f.mendDefault(); f.Kind == Unknown {
 			f.Kind, f.Loose = kindOfDefault(f.Default), true
 		}
 	}
+	f.choicesOfHelp()
 	if strings.Contains(kw["action"], "store_true") && f.Default == "" {
 		f.Default = "false"
 	}
 }
 
 var (
-	keyword   = regexp.MustCompile(`(?s)^\s*(\w+)\s*=\s*(.*)$`)
-	constants = regexp.MustCompile(`^(?:True|False|[-+]?[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?)$`)
+	keyword   = lazy(`(?s)^\s*(\w+)\s*=\s*(.*)$`)
+	constants = lazy(`^(?:True|False|[-+]?[\d_]*\.?[\d_]*(?:[eE][-+]?\d+)?)$`)
 )
 
 // constant is the value of an expression that is a literal.
@@ -70,7 +76,7 @@ func constant(s string) (string, bool) {
 	if t, ok := literal(s); ok {
 		return t, true
 	}
-	if s == "" || !constants.MatchString(s) {
+	if s == "" || !constants().MatchString(s) {
 		return "", false
 	}
 	switch s = strings.ReplaceAll(s, "_", ""); s {
@@ -78,6 +84,26 @@ func constant(s string) (string, bool) {
 		s = strings.ToLower(s)
 	}
 	return s, s != ""
+}
+
+// literals are the texts or numbers of a list or tuple of literals.
+func literals(s string) (out []string, ok bool) {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || s[0] != '[' && s[0] != '(' {
+		return nil, false
+	}
+	args, _ := callArgs(s[1:len(s)-1] + ")")
+	for _, a := range args {
+		if strings.TrimSpace(a) == "" {
+			continue
+		}
+		c, ok := constant(strings.TrimSpace(a))
+		if !ok {
+			return nil, false
+		}
+		out = append(out, c)
+	}
+	return out, len(out) > 0
 }
 
 // literal is the text of a string literal without escapes.
@@ -115,7 +141,7 @@ func callArgs(s string) (args []string, used int) {
 			i += end
 		case strings.IndexByte("([{", c) >= 0:
 			depth++
-		case c == ')' && depth == 0:
+		case depth == 0 && (c == ')' || c == '}' || c == ']'):
 			return append(slices.Clip(args), s[from:i]), i + 1
 		case strings.IndexByte(")]}", c) >= 0:
 			depth--

@@ -1,19 +1,18 @@
 package guess
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
-var usageStart = regexp.MustCompile(`(?i)^\s*usage( of [^:]*)?:`)
+var usageStart = lazy(`(?i)^\s*usage( of [^:]*)?:`)
 
 // splitUsage takes the usage, one text without line breaks, out of a help. A
 // usage goes on in lines that begin further in, and ends at an empty line that
 // follows a word of it.
 func splitUsage(lines []string) (usage string, rest []string) {
 	for i := 0; i < len(lines); i++ {
-		m := usageStart.FindString(lines[i])
+		m := usageStart().FindString(lines[i])
 		if m == "" || strings.Contains(strings.ToLower(m), "usage of") { // Go's is a heading
 			rest = append(rest, lines[i])
 			continue
@@ -25,7 +24,7 @@ func splitUsage(lines []string) (usage string, rest []string) {
 		usage = strings.TrimSpace(lines[i][len(m):])
 		for i+1 < len(lines) {
 			next := strings.TrimSpace(lines[i+1])
-			if next == "" && usage != "" || next != "" && (indent(lines[i+1]) <= at || usage != "" && begins.MatchString(lines[i+1]) && strings.Contains(next, "  ")) {
+			if next == "" && usage != "" || next != "" && (indent(lines[i+1]) <= at || usage != "" && begins().MatchString(lines[i+1]) && strings.Contains(next, "  ")) {
 				break
 			}
 			if next != "" && usage != "" && strings.HasPrefix(next, firstWord(usage)+" ") { // another way to call it

@@ -33,6 +33,8 @@ func (r rule) domain(f *Flag, texts bool) string {
 		return r.powers(f)
 	}
 	switch {
+	case f.Truthy:
+		return "['', 'True']"
 	case f.Kind == Bool && !f.Switch && texts:
 		return boolTexts(f)
 	case f.Kind == Bool || f.Switch:

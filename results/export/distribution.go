@@ -1,9 +1,9 @@
 package export
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -26,6 +26,14 @@ type distribution struct {
 // values that trials had, which may lie outside: of an earlier revision, or in
 // the tails of a normal distribution. p is nil for a parameter that the present
 // revision lacks.
+//
+//	range of numbers, integers  IntDistribution, widened to the values seen
+//	range of numbers            FloatDistribution, likewise
+//	constant, choices, derived  CategoricalDistribution, with the values seen
+//	a range, but a text seen    CategoricalDistribution of the values seen
+//
+// Optuna has no step on a log scale, and refuses values that are off the step
+// or at 0 on a log scale: there the step, or the scale, is given up.
 func newDistribution(p *sweep.Param, seen []sweep.Value) *distribution {
 	var r sweep.Range
 	ranged := false
@@ -159,6 +167,8 @@ func appendPython(b []byte, v sweep.Value) []byte {
 	return v.AppendJSON(b)
 }
 
+// appendASCII writes a text as json.dumps does by default: whatever is no ASCII
+// as \u escapes, in pairs beyond the first plane.
 func appendASCII(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
@@ -183,26 +193,13 @@ func appendASCII(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// appendEscape writes a code unit of UTF-16.
 func appendEscape(b []byte, r rune) []byte {
 	const hex = "0123456789abcdef"
 	return append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
-// pythonJSON is json.dumps of what encoding/json could write, too: texts, lists
-// and maps of them. Floats come as sweep values.
-func pythonJSON(v any) string {
-	switch v := v.(type) {
-	case sweep.Value:
-		return string(appendPython(nil, v))
-	case string:
-		if !utf8.ValidString(v) {
-			break
-		}
-		return string(appendASCII(nil, v))
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "null" // not of what this package writes
-	}
-	return string(b)
+// pythonText is json.dumps of a text, which may be any bytes.
+func pythonText(s string) string {
+	return string(appendASCII(nil, strings.ToValidUTF8(s, string(utf8.RuneError))))
 }

@@ -1,5 +1,22 @@
-// Package export writes the trials of a sweep in the formats of others: CSV and
-// JSON lines, from the rows of the view "NAME/all".
+// Package export writes the trials of a sweep in the formats of others, and
+// reads what others ran:
+//
+//	export.go       CSV and JSON lines, from the rows of the view "NAME/all"
+//	optuna.go       a study in a new storage of Optuna; distribution.go, optunaschema.go
+//	tensorboard.go  event files for the HParams page; wire.go writes protocol buffers
+//	study.go        trials on their way in, and the sweep file that stands for them
+//	readoptuna.go   a study of a storage of Optuna; optunatrial.go, optunadist.go
+//	readcsv.go      a table of earlier results
+//
+// What goes out to Optuna comes back: trawl's own words for a trial travel in
+// user attributes that begin with "trawl:".
+//
+// Sources: the storage of Optuna is that of optuna/storages/_rdb of release
+// 3.1.0 and of the master of release 4, its JSON that of optuna/distributions.py;
+// event files are those of tensorflow/core 2.16 with the messages of
+// tensorboard/plugins/hparams. We depart from Optuna where a trial's objective
+// is infinite: Optuna calls it COMPLETE and ranks it, here it has diverged and
+// goes out as FAIL.
 package export
 
 import (

@@ -39,7 +39,7 @@ func fromPython(t *testing.T, into any, lib, script string, args ...string) {
 	path := filepath.Join(t.TempDir(), "script.py")
 	must(t, os.WriteFile(path, []byte("import json, math, sys, optuna\noptuna.logging.set_verbosity(optuna.logging.ERROR)\n"+script), 0o644))
 	cmd := exec.Command(pythonBin, append([]string{path}, args...)...)
-	cmd.Env = append(os.Environ(), "TZ=UTC", "PYTHONWARNINGS=ignore")
+	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore")
 	if lib != "" {
 		cmd.Env = append(cmd.Env, "PYTHONPATH="+lib)
 	}

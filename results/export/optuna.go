@@ -126,7 +126,7 @@ func Optuna(ctx context.Context, r *results.Reader, spec *sweep.Spec, which, dst
 	return len(w.trials), err
 }
 
-// A studyWriter writes one study.
+// A studyWriter writes one study, which is number 1 of its file.
 type studyWriter struct {
 	f      *results.Filler
 	spec   *sweep.Spec
@@ -134,15 +134,16 @@ type studyWriter struct {
 	study  string
 	row    results.SweepRow
 
-	trials []results.TrialRow
-	place  map[sweep.TrialID]int
-	params []map[string]sweep.Value // of each trial
-	names  []string                 // of all parameters, sorted
-	dists  map[string]*distribution
-	jsons  map[string]string
+	trials []results.TrialRow           // trial i has the number i and the id i+1
+	place  map[sweep.TrialID]int        // i
+	params []map[string]sweep.Value     // of each trial
+	names  []string                     // of all parameters, sorted
+	dists  map[string]*distribution     // of each parameter
+	jsons  map[string]string            // the same as JSON
 	exits  map[sweep.TrialID]sweep.Exit // of trials without an attempt
 	others []map[string]sweep.Value     // of each trial: its further metrics
-	ids    struct{ param, value, step, attr int64 }
+
+	ids struct{ param, value, step, attr int64 } // the last primary keys
 }
 
 // values reads the parameters of all trials and finds their distributions.
@@ -244,14 +245,16 @@ func valueAt(reports []results.AttemptReport, step *int64) float64 {
 	return v
 }
 
+// writeStudy writes the study without its trials. Optuna shows the names of
+// objectives since 3.2; earlier versions keep them unseen.
 func (w *studyWriter) writeStudy() error {
 	names := make([]string, len(w.spec.Objectives))
 	errs := []error{
 		w.f.Insert("studies", int64(1), w.study),
 		w.f.Insert("version_info", int64(1), int64(12), w.schema.library()), // 12 since Optuna 1.0
 		w.f.Insert("alembic_version", string(w.schema)),
-		w.f.Insert("study_user_attributes", int64(1), int64(1), attrSweep, pythonJSON(w.row.Name)),
-		w.f.Insert("study_user_attributes", int64(2), int64(1), attrMethod, pythonJSON(w.row.Method)),
+		w.f.Insert("study_user_attributes", int64(1), int64(1), attrSweep, pythonText(w.row.Name)),
+		w.f.Insert("study_user_attributes", int64(2), int64(1), attrMethod, pythonText(w.row.Method)),
 	}
 	for i, o := range w.spec.Objectives {
 		names[i] = string(appendASCII(nil, o.Name))
@@ -265,7 +268,7 @@ func (w *studyWriter) writeStudy() error {
 func optunaState(t results.TrialRow) string {
 	switch t.State {
 	case sweep.Finished:
-		for _, v := range append(t.Others, t.Objective.V) {
+		for _, v := range allObjectives(t) {
 			if !t.Objective.Valid || math.IsNaN(v) || math.IsInf(v, 0) {
 				return "FAIL"
 			}
@@ -281,6 +284,7 @@ func optunaState(t results.TrialRow) string {
 	return "FAIL"
 }
 
+// writeTrial writes trial i but for its intermediate values.
 func (w *studyWriter) writeTrial(i int) error {
 	t, id := w.trials[i], int64(i+1)
 	state := optunaState(t)
@@ -312,7 +316,7 @@ func (w *studyWriter) writeTrial(i int) error {
 func (w *studyWriter) objectives(t results.TrialRow, state string) []float64 {
 	switch {
 	case state == "COMPLETE":
-		return append([]float64{t.Objective.V}, t.Others...)
+		return allObjectives(t)
 	case state == "PRUNED" && t.Objective.Valid && len(w.spec.Objectives) == 1 && !math.IsNaN(t.Objective.V) && !math.IsInf(t.Objective.V, 0):
 		return []float64{t.Objective.V}
 	}
@@ -341,55 +345,67 @@ func (w *studyWriter) times(t results.TrialRow, state string) (start, end any) {
 	return stamp(began), stamp(ended)
 }
 
+// writeAttrs writes what Optuna has no place for.
 func (w *studyWriter) writeAttrs(i int, state string) error {
 	t := w.trials[i]
-	type attr struct {
-		key   string
-		value string
-	}
-	attrs := []attr{{attrTrial, fmt.Sprint(t.ID)}, {attrPoint, fmt.Sprint(t.Point)}, {attrRepeat, fmt.Sprint(t.Repeat)}, {attrSeed, fmt.Sprint(t.Seed)},
-		{attrState, pythonJSON(string(t.State))}, {attrAttempts, fmt.Sprint(t.Attempts)}}
-	text := func(key, s string) {
-		if s != "" {
-			attrs = append(attrs, attr{key, pythonJSON(strings.ToValidUTF8(s, "�"))})
+	attrs := [][2]string{{attrTrial, fmt.Sprint(t.ID)}, {attrPoint, fmt.Sprint(t.Point)}, {attrRepeat, fmt.Sprint(t.Repeat)}, {attrSeed, fmt.Sprint(t.Seed)},
+		{attrState, pythonText(string(t.State))}, {attrAttempts, fmt.Sprint(t.Attempts)}}
+	add := func(key, value string, ok bool) {
+		if ok {
+			attrs = append(attrs, [2]string{key, value})
 		}
 	}
-	text(attrClass, string(t.Class))
-	text(attrReason, t.Reason)
+	add(attrClass, pythonText(string(t.Class)), t.Class != "")
+	add(attrReason, pythonText(t.Reason), t.Reason != "")
 	if t.Objective.Valid {
+		add(attrObjective, pythonList(allObjectives(t)), state != "COMPLETE")
 		if t.Step != nil {
-			attrs = append(attrs, attr{attrStep, fmt.Sprint(*t.Step)})
-		}
-		if state != "COMPLETE" {
-			var list []string
-			for _, v := range append([]float64{t.Objective.V}, t.Others...) {
-				list = append(list, pythonJSON(sweep.FloatValue(v)))
-			}
-			attrs = append(attrs, attr{attrObjective, "[" + strings.Join(list, ", ") + "]"})
+			add(attrStep, fmt.Sprint(*t.Step), true)
 		}
 	}
-	derived := map[string]sweep.Value{}
-	for k := range w.spec.Space.Params {
-		p := &w.spec.Space.Params[k]
-		if v, ok := w.params[i][p.Name]; ok && p.Derived != nil {
-			derived[p.Name] = v
-		}
-	}
-	if len(derived) > 0 {
-		attrs = append(attrs, attr{attrDerived, pythonMap(derived)})
-	}
-	if len(w.others[i]) > 0 {
-		attrs = append(attrs, attr{attrMetrics, pythonMap(w.others[i])})
-	}
+	derived := w.derived(i)
+	add(attrDerived, pythonMap(derived), len(derived) > 0)
+	add(attrMetrics, pythonMap(w.others[i]), len(w.others[i]) > 0)
 	for _, a := range attrs {
 		w.ids.attr++
-		if err := w.f.Insert("trial_user_attributes", w.ids.attr, int64(i+1), a.key, a.value); err != nil {
+		if err := w.f.Insert("trial_user_attributes", w.ids.attr, int64(i+1), a[0], a[1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// derived are the parameters of a trial that follow from its others: Optuna has
+// no distribution for them.
+func (w *studyWriter) derived(i int) map[string]sweep.Value {
+	out := map[string]sweep.Value{}
+	for k := range w.spec.Space.Params {
+		p := &w.spec.Space.Params[k]
+		if v, ok := w.params[i][p.Name]; ok && p.Derived != nil {
+			out[p.Name] = v
+		}
+	}
+	return out
+}
+
+// allObjectives are the objectives of a trial that has them.
+func allObjectives(t results.TrialRow) []float64 {
+	return append([]float64{t.Objective.V}, t.Others...)
+}
+
+// pythonList is json.dumps of numbers, which may be any.
+func pythonList(vs []float64) string {
+	b := []byte{'['}
+	for i, v := range vs {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendPython(b, sweep.FloatValue(v))
+	}
+	return string(append(b, ']'))
+}
+
+// pythonMap is json.dumps of a dict, keys in order.
 func pythonMap(m map[string]sweep.Value) string {
 	b := []byte{'{'}
 	for i, name := range slices.Sorted(maps.Keys(m)) {

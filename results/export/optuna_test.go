@@ -101,19 +101,18 @@ func foreign(t *testing.T, path, q string) string {
 }
 
 func TestOptunaRows(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC
-	defer func() { time.Local = local }()
+	began, ended := optunaTime(1_800_000_000_250_000), optunaTime(1_800_000_010_500_000)
+	times := strings.NewReplacer("BEGAN", began, "ENDED", ended, "CREATED", optunaTime(1_800_000_000_000_000))
 	path := exported(t, demoSpec(t, "demo", sweep.Maximize), demoTrials(), OptunaOptions{Schema: OptunaV320a, Study: "other"})
 	for _, tt := range []struct{ q, want string }{
-		{"select number, state, cast(datetime_start as text), cast(datetime_complete as text) from trials order by trial_id", `0|COMPLETE|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
-1|PRUNED|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
-2|FAIL|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
-3|FAIL|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
-4|FAIL|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
-5|RUNNING|2027-01-15 08:00:00.000000|<nil>
+		{"select number, state, cast(datetime_start as text), cast(datetime_complete as text) from trials order by trial_id", `0|COMPLETE|BEGAN|ENDED
+1|PRUNED|BEGAN|ENDED
+2|FAIL|BEGAN|ENDED
+3|FAIL|BEGAN|ENDED
+4|FAIL|BEGAN|ENDED
+5|RUNNING|CREATED|<nil>
 6|WAITING|<nil>|<nil>
-7|COMPLETE|2027-01-15 08:00:00.250000|2027-01-15 08:00:10.500000
+7|COMPLETE|BEGAN|ENDED
 `},
 		{"select trial_id, objective, value, value_type from trial_values", "1|0|0.25|FINITE\n2|0|0.5|FINITE\n8|0|0.125|FINITE\n"},
 		{"select trial_id, step, intermediate_value, intermediate_value_type from trial_intermediate_values where trial_id in (1, 5)",
@@ -136,10 +135,15 @@ trawl:trial|1
 		{"select version_num from alembic_version", "v3.2.0.a\n"},
 		{"select schema_version, library_version from version_info", "12|3.2.0\n"},
 	} {
-		if got := foreign(t, path, tt.q); got != tt.want {
-			t.Errorf("%s: got\n%swant\n%s", tt.q, got, tt.want)
+		if got, want := foreign(t, path, tt.q), times.Replace(tt.want); got != want {
+			t.Errorf("%s: got\n%swant\n%s", tt.q, got, want)
 		}
 	}
+}
+
+// optunaTime is a time as Optuna stores it: local, without a zone.
+func optunaTime(us int64) string {
+	return time.UnixMicro(us).Local().Format("2006-01-02 15:04:05.000000")
 }
 
 func TestOptunaChoiceOfTrials(t *testing.T) {
@@ -149,6 +153,38 @@ func TestOptunaChoiceOfTrials(t *testing.T) {
 	}
 	if got, want := foreign(t, path, "select trial_id, step from trial_intermediate_values"), "1|2\n2|1\n2|2\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The seed of a repeat is an attribute, not a parameter, and comes back as the
+// seed of the trial.
+func TestOptunaRepeats(t *testing.T) {
+	spec := demoSpec(t, "demo", sweep.Minimize)
+	spec.Repeats = sweep.Repeats{Parameter: "seed", Seeds: []int64{41, 42}}
+	path := exported(t, spec, []demoTrial{
+		{demoParams(1, `"sgd"`, `,"seed":41`), ended(sweep.Finished, 0.25), []sweep.Report{at("loss", 2, 0.25)}},
+		{demoParams(1, `"sgd"`, `,"seed":42`), ended(sweep.Finished, 0.5), []sweep.Report{at("loss", 2, 0.5)}},
+	}, OptunaOptions{Schema: OptunaV300d})
+	if got := foreign(t, path, "select count(*) from trial_params where param_name = 'seed'"); got != "0\n" {
+		t.Errorf("seeds among the parameters: got %s", got)
+	}
+	for i, x := range study(t, path, "demo").Trials {
+		if _, ok := x.Params["seed"]; ok || x.Seed != 41+int64(i) {
+			t.Errorf("trial %d: got seed %d, %v", i, x.Seed, x.Params)
+		}
+	}
+}
+
+// A parameter that the present revision lacks goes out with the values that
+// trials had.
+func TestOptunaFormerParameter(t *testing.T) {
+	path := exported(t, demoSpec(t, "demo", sweep.Minimize), []demoTrial{
+		{demoParams(1, `"sgd"`, `,"gone":"a"`), ended(sweep.Finished, 0.25), []sweep.Report{at("loss", 2, 0.25)}},
+		{demoParams(2, `"sgd"`, `,"gone":2`), ended(sweep.Finished, 0.5), []sweep.Report{at("loss", 2, 0.5)}},
+	}, OptunaOptions{Schema: OptunaV300d})
+	const want = `{"name": "CategoricalDistribution", "attributes": {"choices": ["a", 2]}}`
+	if got := foreign(t, path, "select param_value, distribution_json from trial_params where param_name = 'gone'"); got != "0|"+want+"\n1|"+want+"\n" {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -251,6 +287,7 @@ func (got openedStudy) wantDemo(t *testing.T, schema OptunaSchema) {
 
 // Debian's Optuna has the tables that we make, opens what we write, and goes on.
 func TestOptunaOpensAndGoesOn(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	args := []string{"schema", filepath.Join(dir, "optuna")}
 	for _, s := range []OptunaSchema{OptunaV300d, OptunaV320a} {
@@ -284,6 +321,7 @@ func TestOptunaOpensAndGoesOn(t *testing.T) {
 // its last migration: an Optuna 3.1 with the migration to v3.2.0.a stands in for
 // the newest.
 func TestNewestOptunaOpens(t *testing.T) {
+	t.Parallel()
 	lib := t.TempDir()
 	if _, err := os.Stat(optunaLib); err == nil {
 		must(t, os.CopyFS(filepath.Join(lib, "optuna"), os.DirFS(optunaLib)))
@@ -326,8 +364,11 @@ func study(t *testing.T, path, name string) *Study {
 func TestOptunaRoundTrip(t *testing.T) {
 	trials := demoTrials()
 	st := study(t, exported(t, demoSpec(t, "demo", sweep.Minimize), trials, OptunaOptions{Schema: OptunaV300d}), "demo")
-	if got, want := strings.Join(st.Notes, "; "), "1 trials are RUNNING and left out; 1 trials are WAITING and left out"; got != want {
+	if got, want := strings.Join(st.Notes, "; "), "1 trials are RUNNING and left out"; got != want {
 		t.Errorf("notes: got %s, want %s", got, want)
+	}
+	if w := st.Waiting; len(w) != 1 || w[0].Params["k"] != sweep.IntValue(7) || w[0].Params["opt"] != sweep.NullValue() {
+		t.Errorf("waiting: got %+v", w)
 	}
 	if st.Objectives[0] != (sweep.Objective{Name: "loss"}) || len(st.Trials) != 6 {
 		t.Fatalf("got %+v", st)

@@ -37,7 +37,7 @@ func (e *csvError) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.file, e
 // them. state says how a trial ended; the others are numbers and dates of trials.
 var stateColumns = []string{"state", "status"}
 
-var labelColumns = []string{"", "trial", "number", "name", "id", "run", "rank", "objective", "class", "reason",
+var labelColumns = []string{"", "trial", "number", "name", "id", "run", "rank", "objective",
 	"datetime_start", "datetime_complete", "duration", "created", "runtime", "user", "tags", "notes", "hostname"}
 
 // maxCSV bounds the size of a table, which is read as a whole.
@@ -78,24 +78,30 @@ type csvTable struct {
 	o      CSVOptions
 	head   []string
 	rows   []csvRow
-	state  int // column; -1: none
-	goals  []int
-	params []csvColumn
-	others []int
-	open   int // rows of trials that have not ended
+	state  int // columns; -1: none
+	class  int
+	reason int
+	goals  []int       // columns of the objectives
+	params []csvColumn // parameters
+	others []int       // columns of further metrics
+	open   int         // rows of trials that have not ended
 }
 
+// A csvRow is a record, without the blanks around its cells.
 type csvRow struct {
 	cells []string
-	at    [][2]int // line and column of each cell
+	at    [][2]int // line and column of each cell, from 1, in bytes
 }
 
+// A csvColumn is a column that is a parameter.
 type csvColumn struct {
 	i    int
-	name string
-	typ  string // "" until it is known
+	name string // of the parameter
+	typ  string // int, float, bool, string; "" until it is known
 }
 
+// read splits the text into cells. A record in quotes may span lines; what is
+// ragged is refused with the line that it begins on.
 func (t *csvTable) read(src []byte) error {
 	c := csv.NewReader(bytes.NewReader(src))
 	c.Comma = separator(src)
@@ -130,7 +136,8 @@ func (t *csvTable) read(src []byte) error {
 	return nil
 }
 
-// separator is what separates the fields of the header.
+// separator is what separates the fields of the header: the first of comma, tab
+// and semicolon that it has. A table of one column has none.
 func separator(src []byte) rune {
 	line, _, _ := bytes.Cut(src, []byte("\n"))
 	for _, c := range ",\t;" {
@@ -160,6 +167,8 @@ func (t *csvTable) column(name string) (int, error) {
 	return 0, t.head1("no column %q; want one of %s", name, strings.Join(t.head, ", "))
 }
 
+// columns finds the columns that the user named, and gives the others a
+// meaning.
 func (t *csvTable) columns() error {
 	had := map[string]bool{}
 	for _, h := range t.head {
@@ -169,20 +178,13 @@ func (t *csvTable) columns() error {
 		had[h] = true
 	}
 	taken := map[int]bool{}
-	take := func(name string) (int, error) {
-		i, err := t.column(name)
-		if err == nil && taken[i] {
-			err = t.head1("column %q is to be two things; want one", name)
-		}
-		taken[i] = true
-		return i, err
+	goals := make([]string, len(t.o.Objectives))
+	for i, o := range t.o.Objectives {
+		goals[i] = o.Name
 	}
-	for _, o := range t.o.Objectives {
-		i, err := take(o.Name)
-		if err != nil {
-			return err
-		}
-		t.goals = append(t.goals, i)
+	var err error
+	if t.goals, err = t.takeAll(goals, taken); err != nil {
+		return err
 	}
 	for _, p := range t.o.Params {
 		name, typ, err := paramType(p, t.head)
@@ -192,25 +194,41 @@ func (t *csvTable) columns() error {
 		if _, err := t.column(name); err != nil && t.o.Lax {
 			continue
 		}
-		i, err := take(name)
+		i, err := t.take(name, taken)
 		if err != nil {
 			return err
 		}
 		t.params = append(t.params, csvColumn{i, t.head[i], typ})
 	}
-	for _, m := range t.o.Metrics {
-		i, err := take(m)
-		if err != nil {
-			return err
-		}
-		t.others = append(t.others, i)
+	if t.others, err = t.takeAll(t.o.Metrics, taken); err != nil {
+		return err
 	}
-	t.state = -1
 	t.rest(taken)
 	if len(t.params) == 0 {
 		return t.head1("no column is a parameter; want --params with some of %s", strings.Join(t.head, ", "))
 	}
 	return nil
+}
+
+// take finds a column and marks it as taken.
+func (t *csvTable) take(name string, taken map[int]bool) (int, error) {
+	i, err := t.column(name)
+	if err == nil && taken[i] {
+		err = t.head1("column %q is to be two things; want one", name)
+	}
+	taken[i] = true
+	return i, err
+}
+
+func (t *csvTable) takeAll(names []string, taken map[int]bool) (all []int, err error) {
+	for _, name := range names {
+		i, err := t.take(name, taken)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, i)
+	}
+	return all, nil
 }
 
 // paramType splits NAME:TYPE, unless a column has that whole name.
@@ -226,8 +244,15 @@ func paramType(p string, head []string) (name, typ string, err error) {
 	return name, typ, nil
 }
 
-// rest says what the columns are that the user did not name.
+// rest says what the columns are that the user did not name:
+//
+//	state, status, class, reason       how the trial ended
+//	name, id, dates …                  nothing
+//	params_NAME of a data frame        the parameter NAME
+//	others, where no parameter is named  a parameter
+//	other numbers, where some are named  a metric
 func (t *csvTable) rest(taken map[int]bool) {
+	t.state, t.class, t.reason = -1, -1, -1
 	frame := false // of Optuna's trials_dataframe
 	for i, h := range t.head {
 		frame = frame || !taken[i] && strings.HasPrefix(h, "params_") && len(t.o.Params) == 0
@@ -238,6 +263,10 @@ func (t *csvTable) rest(taken map[int]bool) {
 		case taken[i]:
 		case slices.Contains(stateColumns, low) && t.state < 0:
 			t.state = i
+		case low == "class":
+			t.class = i
+		case low == "reason":
+			t.reason = i
 		case slices.Contains(labelColumns, low):
 		case frame && strings.HasPrefix(h, "params_"):
 			t.params = append(t.params, csvColumn{i, strings.TrimPrefix(h, "params_"), ""})
@@ -281,6 +310,7 @@ func csvNumber(s string) (float64, bool) {
 	return v.Number()
 }
 
+// study reads the rows, once the types of the columns are known.
 func (t *csvTable) study() (*Study, error) {
 	s := &Study{Source: t.o.File, Objectives: t.o.Objectives}
 	for k := range t.params {
@@ -305,7 +335,9 @@ func (t *csvTable) study() (*Study, error) {
 	return s, s.setParams(func(string) string { return "" })
 }
 
-// typeOf is the type that all values of a column have.
+// typeOf is the type that all values of a column have: a column of 1 and 2.5 is
+// one of floats, a column of 1 and a one of texts. One without any value is an
+// empty column of booleans, of which no trial has a value.
 func (t *csvTable) typeOf(i int) string {
 	is := map[string]bool{"int": true, "float": true, "bool": true}
 	for _, row := range t.rows {
@@ -330,19 +362,28 @@ func (t *csvTable) typeOf(i int) string {
 // pandas writes what is missing as nothing or as nan.
 func missing(c string) bool { return c == "" || c == "nan" || c == "NaN" }
 
+// bad is a mistake in a cell.
+func (t *csvTable) bad(row csvRow, i int, format string, args ...any) error {
+	return &csvError{t.o.File, row.at[i][0], row.at[i][1], fmt.Sprintf("column %s: ", t.head[i]) + fmt.Sprintf(format, args...)}
+}
+
+// trial reads a row; ended is false for a trial that has not.
 func (t *csvTable) trial(row csvRow) (x StudyTrial, ended bool, err error) {
 	x = StudyTrial{Label: fmt.Sprintf("line %d", row.at[0][0]), Params: map[string]sweep.Value{}, State: sweep.Finished}
-	bad := func(i int, format string, args ...any) error {
-		return &csvError{t.o.File, row.at[i][0], row.at[i][1], fmt.Sprintf("column %s: ", t.head[i]) + fmt.Sprintf(format, args...)}
-	}
 	if t.state >= 0 {
 		var want string
 		if x.State, x.Class, want = stateOf(row.cells[t.state]); want != "" {
-			return x, false, bad(t.state, "state %q; want %s", row.cells[t.state], want)
+			return x, false, t.bad(row, t.state, "state %q; want %s", row.cells[t.state], want)
 		}
 		if !x.State.Settled() {
 			return x, false, nil
 		}
+	}
+	if t.class >= 0 && x.State == sweep.Failed && knownClass(sweep.Class(row.cells[t.class])) {
+		x.Class = sweep.Class(row.cells[t.class])
+	}
+	if t.reason >= 0 {
+		x.Reason = strings.ToValidUTF8(row.cells[t.reason], "�")
 	}
 	for _, p := range t.params {
 		c := row.cells[p.i]
@@ -351,37 +392,43 @@ func (t *csvTable) trial(row csvRow) (x StudyTrial, ended bool, err error) {
 		}
 		v, ok := cellValue(c, p.typ)
 		if !ok {
-			return x, false, bad(p.i, "%q is no %s", clip(c), map[string]string{"int": "integer", "float": "number", "bool": "true or false"}[p.typ])
+			return x, false, t.bad(row, p.i, "%q is no %s", clip(c), map[string]string{"int": "integer", "float": "number", "bool": "true or false"}[p.typ])
 		}
 		x.Params[p.name] = v
 	}
 	if len(x.Params) == 0 {
-		return x, false, bad(t.params[0].i, "the row has no parameter")
+		return x, false, t.bad(row, t.params[0].i, "the row has no parameter")
 	}
-	for k, i := range t.goals {
-		c := row.cells[i]
-		if c == "" {
-			x.Values = nil
-			break
-		}
-		v, ok := csvNumber(c)
-		if !ok {
-			return x, false, bad(i, "%q is no number", clip(c))
-		}
-		x.Values = append(x.Values, v)
-		x.Reports = append(x.Reports, sweep.Report{Name: t.o.Objectives[k].Name, Value: v})
-	}
-	for _, i := range t.others {
-		if c := row.cells[i]; c != "" {
-			v, ok := csvNumber(c)
-			if !ok {
-				return x, false, bad(i, "%q is no number", clip(c))
-			}
-			x.Reports = append(x.Reports, sweep.Report{Name: t.head[i], Value: v})
-		}
+	if err := t.measures(row, &x); err != nil {
+		return x, false, err
 	}
 	x.settle()
 	return x, true, nil
+}
+
+// measures reads the objectives and further metrics of a row, as reports at
+// step 0. A trial that lacks an objective has none of them.
+func (t *csvTable) measures(row csvRow, x *StudyTrial) error {
+	for k, i := range append(slices.Clone(t.goals), t.others...) {
+		c := row.cells[i]
+		if c == "" {
+			continue
+		}
+		v, ok := csvNumber(c)
+		if !ok {
+			return t.bad(row, i, "%q is no number", clip(c))
+		}
+		name := t.head[i]
+		if k < len(t.goals) {
+			name = t.o.Objectives[k].Name
+			x.Values = append(x.Values, v)
+		}
+		x.Reports = append(x.Reports, sweep.Report{Name: name, Value: v})
+	}
+	if len(x.Values) < len(t.goals) {
+		x.Values = nil
+	}
+	return nil
 }
 
 func clip(s string) string {

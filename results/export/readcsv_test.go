@@ -146,6 +146,23 @@ func TestCSVMistakes(t *testing.T) {
 	}
 }
 
+// The class of a failure and the reason come with the state, where they are
+// trawl's words; as parameters where the user says so.
+func TestCSVClasses(t *testing.T) {
+	const src = "x,state,class,reason,loss\n1,failed,oom,out of memory,\n2,failed,odd,why,\n3,finished,oom,,1\n"
+	got := table1(t, src, CSVOptions{}).Trials
+	for i, want := range []StudyTrial{{State: sweep.Failed, Class: sweep.ClassOOM, Reason: "out of memory"},
+		{State: sweep.Failed, Class: sweep.ClassExit, Reason: "why"}, {State: sweep.Finished}} {
+		if g := got[i]; g.State != want.State || g.Class != want.Class || g.Reason != want.Reason {
+			t.Errorf("line %d: got %+v, want %+v", i+2, g, want)
+		}
+	}
+	x := table1(t, src, CSVOptions{Params: []string{"x", "class"}}).Trials[0]
+	if x.Params["class"] != str("oom") || x.Class != sweep.ClassExit {
+		t.Errorf("class as a parameter: got %+v", x)
+	}
+}
+
 func TestRename(t *testing.T) {
 	st := table1(t, "x,acc,loss\n1,5,2\n", CSVOptions{Params: []string{"x"}})
 	st.Rename([]sweep.Objective{{Name: "val_loss"}})

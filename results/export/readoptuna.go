@@ -38,6 +38,8 @@ func OpenOptuna(ctx context.Context, path string) (*OptunaFile, error) {
 // Close ends the reading.
 func (o *OptunaFile) Close() error { return o.f.Close() }
 
+// check refuses what is no storage of Optuna, or one of tables that are not
+// known here: a column that means something else would be read in silence.
 func (o *OptunaFile) check(ctx context.Context) error {
 	tables := []string{}
 	err := o.each(ctx, "select name from sqlite_master where type = 'table'", func(r []any) error {
@@ -102,9 +104,9 @@ func (o *OptunaFile) Studies(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Study reads a study. Trials that have not ended are left out. The reports of
-// its objective are the intermediate values; numbers among the user attributes
-// are metrics.
+// Study reads a study. Trials that run are left out, those that wait stand
+// apart. The reports of its objective are the intermediate values; numbers among
+// the user attributes are metrics.
 func (o *OptunaFile) Study(ctx context.Context, name string) (*Study, error) {
 	r := &studyReader{o: o, byID: map[int64]*optunaTrial{}, dists: map[[2]string]optunaDist{}}
 	r.s = &Study{Name: name, Source: fmt.Sprintf("Optuna study %q of %s", name, filepath.Base(o.path))}
@@ -115,13 +117,17 @@ func (o *OptunaFile) Study(ctx context.Context, name string) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context) error{r.objectives, r.trials, r.params, r.values, r.steps, r.attrs} {
+	for _, read := range []func(context.Context) error{r.objectives, r.trials, r.params, r.values, r.steps, r.attrs, r.fixed} {
 		if err := read(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for _, t := range r.order {
-		r.s.Trials = append(r.s.Trials, t.finish(r.s.Objectives))
+		if t.optuna == "WAITING" {
+			r.s.Waiting = append(r.s.Waiting, t.StudyTrial)
+		} else {
+			r.s.Trials = append(r.s.Trials, t.finish(r.s.Objectives))
+		}
 	}
 	return r.s, r.s.setParams(r.domain)
 }
@@ -136,28 +142,8 @@ type studyReader struct {
 	dists map[[2]string]optunaDist // name and JSON
 }
 
-// An optunaTrial is a row of trials with what belongs to it.
-type optunaTrial struct {
-	StudyTrial
-	number  int64
-	optuna  string // its state there
-	values  map[int64]float64
-	steps   []sweep.Report // intermediate values, by step
-	metrics []sweep.Report // of user attributes
-	own     trawlAttrs
-}
-
-// trawlAttrs are the user attributes that an export of ours left.
-type trawlAttrs struct {
-	state   sweep.State
-	class   string
-	reason  string
-	step    *int64
-	values  []float64
-	metrics map[string]sweep.Value
-	derived map[string]sweep.Value
-}
-
+// objectives reads directions and names: those that the user gave in Optuna,
+// which an export of ours gives, too, else those that trials_dataframe has.
 func (r *studyReader) objectives(ctx context.Context) error {
 	err := r.o.each(ctx, "select direction from study_directions where study_id = ? order by objective", func(row []any) error {
 		x := sweep.Objective{Name: "value"}
@@ -189,8 +175,15 @@ func (r *studyReader) objectives(ctx context.Context) error {
 	}, r.id, metricNames)
 }
 
+// trials reads the trials that have ended.
+//
+//	COMPLETE → finished; diverged if its value is not finite
+//	PRUNED   → pruned
+//	FAIL     → failed (exit), or what an export of ours says
+//	WAITING  → queued
+//	RUNNING: left out, and counted
 func (r *studyReader) trials(ctx context.Context) error {
-	open := map[string]int{}
+	running := 0
 	// Cast, for the driver makes times of what is declared a DATETIME.
 	err := r.o.each(ctx, `select trial_id, number, state, cast(datetime_start as text), cast(datetime_complete as text)
 from trials where study_id = ? order by number, trial_id`, func(row []any) error {
@@ -204,8 +197,10 @@ from trials where study_id = ? order by number, trial_id`, func(row []any) error
 			t.State = sweep.Pruned
 		case "FAIL":
 			t.State, t.Class = sweep.Failed, sweep.ClassExit
-		case "RUNNING", "WAITING":
-			open[t.optuna]++
+		case "WAITING":
+			t.State = sweep.Queued
+		case "RUNNING":
+			running++
 			return nil
 		default:
 			return fmt.Errorf("%s: %s: state %q; want one of Optuna's", r.s.Source, t.Label, t.optuna)
@@ -216,10 +211,8 @@ from trials where study_id = ? order by number, trial_id`, func(row []any) error
 		r.order = append(r.order, t)
 		return nil
 	}, r.id)
-	for _, state := range []string{"RUNNING", "WAITING"} {
-		if n := open[state]; n > 0 {
-			r.s.Notes = append(r.s.Notes, fmt.Sprintf("%d trials are %s and left out", n, state))
-		}
+	if running > 0 {
+		r.s.Notes = append(r.s.Notes, fmt.Sprintf("%d trials are RUNNING and left out", running))
 	}
 	return err
 }
@@ -258,6 +251,8 @@ func floatOf(v any) (float64, bool) {
 
 const ofStudy = " x join trials t on t.trial_id = x.trial_id where t.study_id = ? order by x.trial_id"
 
+// params reads the values of parameters: numbers, which their distributions
+// make values of.
 func (r *studyReader) params(ctx context.Context) error {
 	return r.o.each(ctx, "select x.trial_id, x.param_name, x.param_value, x.distribution_json from trial_params"+ofStudy, func(row []any) error {
 		id, _ := row[0].(int64)
@@ -289,6 +284,7 @@ func (r *studyReader) params(ctx context.Context) error {
 	}, r.id)
 }
 
+// values reads the objectives.
 func (r *studyReader) values(ctx context.Context) error {
 	return r.o.each(ctx, "select x.trial_id, x.objective, x.value, x.value_type from trial_values"+ofStudy+", x.objective", func(row []any) error {
 		id, _ := row[0].(int64)
@@ -312,6 +308,7 @@ func typed(v, kind any) float64 {
 	return x
 }
 
+// steps reads the intermediate values.
 func (r *studyReader) steps(ctx context.Context) error {
 	return r.o.each(ctx, `select x.trial_id, x.step, x.intermediate_value, x.intermediate_value_type
 from trial_intermediate_values`+ofStudy+", x.step", func(row []any) error {
@@ -329,6 +326,8 @@ from trial_intermediate_values`+ofStudy+", x.step", func(row []any) error {
 	}, r.id)
 }
 
+// attrs reads the user attributes: numbers are metrics, those of ours what they
+// were.
 func (r *studyReader) attrs(ctx context.Context) error {
 	dropped := map[string]bool{}
 	err := r.o.each(ctx, "select x.trial_id, x.key, x.value_json from trial_user_attributes"+ofStudy+", x.key", func(row []any) error {
@@ -359,99 +358,27 @@ func (r *studyReader) attrs(ctx context.Context) error {
 	return err
 }
 
-// take reads an attribute of ours. One that somebody has changed into something
-// else is as good as none.
-func (a *trawlAttrs) take(t *StudyTrial, key string, raw []byte) {
-	into := map[string]any{attrState: &a.state, attrClass: &a.class, attrReason: &a.reason, attrStep: &a.step,
-		attrMetrics: &a.metrics, attrDerived: &a.derived, attrSeed: &t.Seed}[key]
-	if key == attrObjective {
-		var vs []sweep.Value
-		if json.Unmarshal(raw, &vs) == nil {
-			for _, v := range vs {
-				x, _ := tight(v).Number()
-				a.values = append(a.values, x)
+// fixed reads what enqueue_trial asked for: values of parameters, maybe not of
+// all, of trials that have not begun.
+func (r *studyReader) fixed(ctx context.Context) error {
+	return r.o.each(ctx, "select x.trial_id, x.value_json, x.key from trial_system_attributes"+ofStudy, func(row []any) error {
+		id, _ := row[0].(int64)
+		t := r.byID[id]
+		if t == nil || t.optuna != "WAITING" || textOf(row[2]) != "fixed_params" {
+			return nil
+		}
+		var values map[string]sweep.Value
+		if err := json.Unmarshal(loose([]byte(textOf(row[1]))), &values); err != nil {
+			return fmt.Errorf("%s: %s: fixed_params: %w", r.s.Source, t.Label, err)
+		}
+		for name, v := range values {
+			if _, ok := t.Params[name]; !ok {
+				t.Params[name] = tight(v)
 			}
 		}
-		return
-	}
-	if into != nil {
-		_ = json.Unmarshal(raw, into)
-	}
+		return nil
+	}, r.id)
 }
-
-// finish puts together what the tables say of a trial.
-func (t *optunaTrial) finish(objectives []sweep.Objective) StudyTrial {
-	for i := range objectives {
-		if v, ok := t.values[int64(i)]; ok && len(t.Values) == i {
-			t.Values = append(t.Values, v)
-		}
-	}
-	if len(t.Values) < len(objectives) {
-		t.Values = nil
-	}
-	t.takeOwn(len(objectives))
-	n := len(t.steps)
-	if t.Values == nil && t.State == sweep.Pruned && n > 0 {
-		t.Values = []float64{t.steps[n-1].Value}
-	}
-	if n > 0 {
-		t.Step = t.steps[n-1].Step
-	}
-	switch {
-	case t.own.step != nil && *t.own.step >= 0:
-		t.Step = *t.own.step
-	case t.Values != nil && n > 0 && !same(t.steps[n-1].Value, t.Values[0]):
-		t.Step++ // what the objective returned is none of the reports
-	}
-	t.Reports = t.steps
-	if t.Values != nil && (n == 0 || t.Step > t.steps[n-1].Step) {
-		t.Reports = append(t.Reports, sweep.Report{Name: objectives[0].Name, Step: t.Step, Value: t.Values[0]})
-	}
-	for i := 1; i < len(t.Values); i++ {
-		t.Reports = append(t.Reports, sweep.Report{Name: objectives[i].Name, Step: t.Step, Value: t.Values[i]})
-	}
-	for _, m := range t.metrics {
-		if !slices.ContainsFunc(objectives, func(o sweep.Objective) bool { return o.Name == m.Name }) {
-			m.Step = t.Step
-			t.Reports = append(t.Reports, m)
-		}
-	}
-	for i := range t.Reports {
-		t.Reports[i].At = max(t.Started, t.Ended)
-	}
-	t.settle()
-	return t.StudyTrial
-}
-
-// takeOwn takes over what an export of ours knew and Optuna could not hold.
-func (t *optunaTrial) takeOwn(objectives int) {
-	a := &t.own
-	if t.Values == nil && len(a.values) == objectives {
-		t.Values = a.values
-	}
-	for name, v := range a.derived {
-		t.Params[name] = v
-	}
-	for name, v := range a.metrics {
-		if x, ok := tight(v).Number(); ok {
-			t.metrics = append(t.metrics, sweep.Report{Name: name, Value: x})
-		}
-	}
-	slices.SortFunc(t.metrics, func(x, y sweep.Report) int { return strings.Compare(x.Name, y.Name) })
-	if t.optuna == "FAIL" && (a.state == sweep.Diverged || a.state == sweep.Killed || a.state == sweep.Finished && t.Values != nil) {
-		t.State, t.Class = a.state, ""
-	} else if t.optuna == "FAIL" && a.state == sweep.Failed && knownClass(sweep.Class(a.class)) {
-		t.Class = sweep.Class(a.class)
-	}
-	t.Reason = a.reason
-}
-
-func knownClass(c sweep.Class) bool {
-	return slices.Contains([]sweep.Class{sweep.ClassExit, sweep.ClassSignal, sweep.ClassTimeout, sweep.ClassStalled, sweep.ClassOOM,
-		sweep.ClassNoObjective, sweep.ClassLost, sweep.ClassStart}, c)
-}
-
-func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 // domain is what all the distributions of a parameter span together; "" where
 // they are of several kinds, or it has none.

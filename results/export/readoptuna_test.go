@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/trawl-sweep/trawl/results"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -76,9 +75,7 @@ func pythonKind(v sweep.Value) string {
 }
 
 func TestReadWhatOptunaWrote(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC // as the script
-	defer func() { time.Local = local }()
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "optuna.db")
 	var want [][]pythonTrial
 	fromPython(t, &want, "", writeScript, path)
@@ -94,8 +91,11 @@ func TestReadWhatOptunaWrote(t *testing.T) {
 	st, err := f.Study(t.Context(), "all kinds")
 	must(t, err)
 	wantDomains(t, st)
-	if got, want := strings.Join(st.Notes, "; "), "1 trials are RUNNING and left out; 1 trials are WAITING and left out; 1 user attributes are no numbers and left out"; got != want {
+	if got, want := strings.Join(st.Notes, "; "), "1 trials are RUNNING and left out; 1 user attributes are no numbers and left out"; got != want {
 		t.Errorf("notes: got %s, want %s", got, want)
+	}
+	if w := st.Waiting; len(w) != 1 || w[0].State != sweep.Queued || !reflect.DeepEqual(w[0].Params, map[string]sweep.Value{"x": sweep.FloatValue(0.25)}) {
+		t.Errorf("waiting: got %+v", w)
 	}
 	if len(st.Trials) != 8 || st.Objectives[0] != (sweep.Objective{Name: "value", Goal: sweep.Maximize}) {
 		t.Fatalf("got %d trials, %v", len(st.Trials), st.Objectives)

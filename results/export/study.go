@@ -17,6 +17,7 @@ type Study struct {
 	Objectives []sweep.Objective
 	Params     []StudyParam // sorted by name
 	Trials     []StudyTrial // all ended
+	Waiting    []StudyTrial // asked for and never begun; Params may lack some
 	Notes      []string     // what was left out, for people
 }
 

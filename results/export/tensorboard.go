@@ -415,14 +415,22 @@ func (w *eventWriter) scalar(tag string, step int64, at, v float64) {
 	w.event(at, step, m)
 }
 
-// plugin is Summary.Value: tag = 1, metadata = 9 with plugin_data = 1: the
-// plugin's name = 1 and what it keeps = 2.
+// plugin is Summary.Value: tag = 1, metadata = 9 with plugin_data = 1 (the
+// plugin's name = 1 and what it keeps = 2) and the class of the data = 4. The
+// value itself is a tensor = 8 without elements: newer TensorBoards write one,
+// older ones, and PyTorch, write none.
 func (w *eventWriter) plugin(tag string, at float64, content message) {
-	var m, metadata, data message
+	const classTensor, float = 2, 1
+	var m, metadata, data, tensor, shape message
 	data.text(1, hparamsPlugin)
 	data.bytes(2, content)
 	metadata.bytes(1, data)
+	metadata.varint(4, classTensor)
+	shape.bytes(2, nil) // one dimension, of size 0
+	tensor.varint(1, float)
+	tensor.bytes(2, shape)
 	m.text(1, tag)
+	m.bytes(8, tensor)
 	m.bytes(9, metadata)
 	w.event(at, 0, m)
 }

@@ -113,6 +113,9 @@ func values(t *testing.T, path string) map[string]tree {
 // hparams are the fields of HParamsPluginData in a value.
 func hparams(t *testing.T, v tree) tree {
 	t.Helper()
+	if x := v.sub(t, 8); x.one(1) != uint64(1) || len(x.sub(t, 2)[2]) != 1 || v.sub(t, 9).one(4) != uint64(2) {
+		t.Errorf("tensor %v, metadata %v; want no elements, of floats", x, v.sub(t, 9))
+	}
 	data := v.sub(t, 9, 1)
 	if data.text(1) != "hparams" {
 		t.Fatalf("plugin %q", data.text(1))

@@ -1,8 +1,13 @@
 // Package inproc is the backend of `trainer:`: it runs the trials of the
-// built-in trainer in this process, one goroutine each.
+// built-in trainer in this process, one goroutine each, or one for a group that
+// shares each pass over the data.
 //
 //	Start ──→ job goroutine ── Update ──→ Updates
 //	Stop ───→ its context
+//
+// The trials of a group have the numbers, the checkpoints and the ends that they
+// have alone. Their CPU time is that of the group, shared at each moment by those
+// that run; their wall time and examples_per_second are as they saw them.
 //
 // A trial lives and dies with the process: after a kill nothing of it is alive,
 // Recover says ErrGone, and a new attempt goes on from the checkpoint of the
@@ -46,7 +51,8 @@ type Backend struct {
 	updates chan runner.Update
 	closing chan struct{} // closed by Close: nobody reads updates any more
 	ended   sync.WaitGroup
-	jobs    map[string]*job // by name, until Settled; of the loop's goroutine
+	jobs    map[string]*job   // by name, until Settled; of the loop's goroutine
+	groups  map[string][]*job // not complete yet
 	closed  bool
 
 	train func(context.Context, train.Config, train.Hooks) (train.Result, error) // train.Run, but for tests
@@ -66,6 +72,7 @@ func New(o Options) *Backend {
 		updates: make(chan runner.Update, 4*o.Slots),
 		closing: make(chan struct{}),
 		jobs:    make(map[string]*job),
+		groups:  make(map[string][]*job),
 		train:   train.Run,
 	}
 }
@@ -86,17 +93,17 @@ func (b *Backend) Start(ctx context.Context, spec runner.Job) error {
 		return fmt.Errorf("start %s: it is running", spec.Name)
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	j := &job{Job: spec, backend: b, cancel: cancel, done: make(chan struct{})}
+	j := &job{Job: spec, backend: b, ctx: ctx, cancel: cancel, done: make(chan struct{})}
 	b.jobs[spec.Name] = j
-	b.ended.Go(func() {
-		defer close(j.done)
-		defer cancel(nil)
-		exit := j.run(ctx)
-		if j.lost.Load() {
-			return // Close ended it: the next process finds it gone
-		}
-		b.send(runner.Update{Name: j.Name, Mark: j.mark, Tail: j.tail, Exit: &exit})
-	})
+	if spec.Group == "" {
+		b.ended.Go(j.run)
+		return nil
+	}
+	group := append(b.groups[spec.Group], j)
+	if b.groups[spec.Group] = group; len(group) == spec.Members {
+		delete(b.groups, spec.Group)
+		b.ended.Go(func() { runGroup(group) })
+	}
 	return nil
 }
 
@@ -137,6 +144,11 @@ func (b *Backend) Close() error {
 		if !j.over() {
 			j.lost.Store(true)
 			j.cancel(errStopped)
+		}
+	}
+	for _, group := range b.groups { // that never began
+		for _, j := range group {
+			close(j.done)
 		}
 	}
 	b.ended.Wait()

@@ -33,11 +33,12 @@ var (
 	errStalled = errors.New("reported nothing for longer than its stall_timeout")
 )
 
-// A job is one attempt in its goroutine. The loop's goroutine touches cancel,
+// A job is one attempt in its goroutine, or in that of its group. The loop's goroutine touches cancel,
 // why, lost and done alone.
 type job struct {
 	runner.Job
 	backend *Backend
+	ctx     context.Context // of the attempt: Stop and Close cancel it
 	cancel  context.CancelCauseFunc
 	why     atomic.Pointer[sweep.Stop] // of the Stop that came last
 	lost    atomic.Bool                // the backend was closed under it
@@ -62,50 +63,76 @@ func (j *job) over() bool {
 	}
 }
 
-// run trains and says how that ended. It holds its thread, so that the CPU time
-// of the thread is that of the trial.
-func (j *job) run(ctx context.Context) (exit sweep.Exit) {
+// run is the goroutine of a job by itself. It holds its thread, so that the CPU
+// time of the thread is that of the trial.
+func (j *job) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	j.began = j.backend.opts.Now()
-	j.heard = j.began
-	cpu := threadSeconds()
+	j.begin()
+	cpu := newMeter(j.backend.opts.Now)
+	exit := j.attempt()
+	j.end(exit, cpu.lap())
+}
+
+// attempt trains and says how that ended.
+func (j *job) attempt() (exit sweep.Exit) {
 	defer func() {
 		if p := recover(); p != nil {
-			exit = sweep.Exit{Code: 2, Message: oneLine(fmt.Sprintf("panic: %v", p))}
-			j.tail = append([]string{exit.Message}, stack()...)
-		}
-		end := j.backend.opts.Now()
-		exit.StartedAt, exit.EndedAt = j.began.UnixMicro(), end.UnixMicro()
-		exit.CPUSeconds = end.Sub(j.began).Seconds()
-		if cpu >= 0 {
-			exit.CPUSeconds = threadSeconds() - cpu
-		}
-		if exit.Message != "" && exit.Cause != sweep.StopInterrupt && len(j.tail) < tailLines {
-			j.tail = append(j.tail, exit.Message)
-		}
-		if j.log != nil {
-			_ = j.log.Close()
+			exit = j.panicked(p)
 		}
 	}()
-	if err := j.prepare(); err != nil {
+	config, err := j.config()
+	if err == nil {
+		err = j.prepare()
+	}
+	if err != nil {
 		return startFailed(err)
 	}
-	values := map[string]sweep.Value{"seed": sweep.IntValue(j.Seed)}
-	for name, v := range j.Values {
+	return j.exit(j.train(config))
+}
+
+// begin is called at the start of the training.
+func (j *job) begin() {
+	j.began = j.backend.opts.Now()
+	j.heard = j.began
+}
+
+// panicked is the exit of a job that panicked with p.
+func (j *job) panicked(p any) sweep.Exit {
+	exit := sweep.Exit{Code: 2, Message: oneLine(fmt.Sprintf("panic: %v", p))}
+	j.tail = append([]string{exit.Message}, stack()...)
+	return exit
+}
+
+// end sends the exit of a job that took cpu seconds, unless Close ended it: then
+// the next process finds it gone.
+func (j *job) end(exit sweep.Exit, cpu float64) {
+	exit.StartedAt, exit.EndedAt = j.began.UnixMicro(), j.backend.opts.Now().UnixMicro()
+	exit.CPUSeconds = cpu
+	if exit.Message != "" && exit.Cause != sweep.StopInterrupt && len(j.tail) < tailLines {
+		j.tail = append(j.tail, exit.Message)
+	}
+	if j.log != nil {
+		_ = j.log.Close()
+	}
+	if !j.lost.Load() {
+		j.backend.send(runner.Update{Name: j.Name, Mark: j.mark, Tail: j.tail, Exit: &exit})
+	}
+	j.cancel(nil)
+	close(j.done)
+}
+
+// config is what the job trains.
+func (j *job) config() (train.Config, error) { return config(j.Job) }
+
+func config(spec runner.Job) (train.Config, error) {
+	values := map[string]sweep.Value{"seed": sweep.IntValue(spec.Seed)}
+	for name, v := range spec.Values {
 		if name != "seed" || !v.IsAbsent() && v.Kind() != sweep.Null {
 			values[name] = v
 		}
 	}
-	config, err := train.NewConfig(values)
-	if err != nil {
-		return startFailed(err)
-	}
-	res, err := j.train(ctx, config)
-	if err == nil && res.Weights != "" {
-		j.note("weights", "sha256:"+res.Weights)
-	}
-	return j.exit(res, err)
+	return train.NewConfig(values)
 }
 
 // prepare makes the trial's directory with what is in it.
@@ -130,10 +157,9 @@ func (j *job) prepare() error {
 
 func (j *job) checkpoints() string { return filepath.Join(j.TrialDir, "checkpoint") }
 
-// train runs the trainer from the checkpoint, or from the beginning if that is
-// of no use: the numbers come out the same.
-func (j *job) train(ctx context.Context, config train.Config) (train.Result, error) {
-	hooks := train.Hooks{
+// hooks connect the trainer with the job.
+func (j *job) hooks() train.Hooks {
+	return train.Hooks{
 		Source:      j.backend.source,
 		Report:      j.report,
 		BeforeBatch: j.inTime,
@@ -141,20 +167,29 @@ func (j *job) train(ctx context.Context, config train.Config) (train.Result, err
 		Dir:         j.checkpoints(),
 		Resume:      true,
 		Say:         func(text string) { j.note("trainer", oneLine(text)) },
-		Find:        j.backend.opts.find(ctx),
+		Find:        j.backend.opts.find(j.ctx),
 		Warn:        func(err error) { j.note("checkpoint_lost", oneLine(err.Error())) },
 	}
-	res, err := j.backend.train(ctx, config, hooks)
+}
+
+// train runs the trainer from the checkpoint, or from the beginning if that is
+// of no use: the numbers come out the same.
+func (j *job) train(config train.Config) (train.Result, error) {
+	hooks := j.hooks()
+	res, err := j.backend.train(j.ctx, config, hooks)
 	if errors.Is(err, train.ErrCheckpoint) {
 		j.note("checkpoint_lost", oneLine(err.Error())+": begun again")
 		hooks.Resume = false
-		res, err = j.backend.train(ctx, config, hooks)
+		res, err = j.backend.train(j.ctx, config, hooks)
 	}
 	return res, err
 }
 
 // exit says what the end of the training means.
 func (j *job) exit(res train.Result, err error) sweep.Exit {
+	if err == nil && res.Weights != "" {
+		j.note("weights", "sha256:"+res.Weights)
+	}
 	switch {
 	case err == nil && res.Diverged == "":
 		return sweep.Exit{}
@@ -180,9 +215,12 @@ func startFailed(err error) sweep.Exit {
 	return sweep.Exit{Code: -1, Class: sweep.ClassStart, Message: oneLine(err.Error())}
 }
 
-// inTime is called before each mini-batch.
+// inTime is called before each mini-batch. In a group nothing else ends one job.
 func (j *job) inTime() error {
 	j.working = true
+	if j.ctx.Err() != nil {
+		return context.Cause(j.ctx)
+	}
 	if j.Timeout <= 0 && j.StallTimeout <= 0 {
 		return nil
 	}

@@ -88,6 +88,9 @@ func (l *loop) stopAll(ctx context.Context, hard bool) error {
 // killOne ends one trial for good.
 func (l *loop) killOne(ctx context.Context, c Control) (string, error, error) {
 	v := l.live[c.Trial]
+	if n := l.Planner.Trials(); int64(c.Trial) > n {
+		return "", fmt.Errorf("trial %d: no such trial; there are %d", c.Trial, n), nil
+	}
 	if v == nil {
 		return "", fmt.Errorf("trial %d: it is not queued or running", c.Trial), nil
 	}
@@ -115,7 +118,7 @@ func (l *loop) add(ctx context.Context, c Control) (string, error, error) {
 	if err != nil {
 		return "", err, nil
 	}
-	var events []sweep.Event
+	events := l.keepAhead()
 	for _, e := range got {
 		events = append(events, e)
 		l.queue = append(l.queue, l.propose(e).trial.ID)
@@ -162,6 +165,9 @@ func (l *loop) requeue(e *sweep.Requeued) error {
 		return err
 	}
 	l.count(e.Was, -1)
+	if l.met != nil && l.met.Trial == e.Trial {
+		l.met = nil
+	}
 	l.live[e.Trial] = &live{trial: t, params: e.Params}
 	l.Judge.Open(e.Trial, e.Repeat)
 	return nil

@@ -10,7 +10,7 @@
 // before effect: a trial is journalled as started before the backend hears of
 // it. Results go to the journal while the slot is already used by the next
 // trial; a trial counts as ended, is shown and told to the sampler once its
-// result is synced.
+// result is synced. Trials that the backend runs as one share a slot (Grouping).
 package loop
 
 import (
@@ -33,8 +33,12 @@ type Config struct {
 	Backend  runner.Backend
 	Journal  runner.Journal
 	Clock    runner.Clock
-	Slots    int // trials at a time, at least 1
+	Slots    int // trials at a time, at least 1; a group counts as one
 	Ahead    int // short trials that the backend may be given before it has a slot for them
+
+	// Group says which trials may share a slot; nil: none. It wants a Planner
+	// that does not look, and no Devices.
+	Group *Grouping
 
 	// Devices hands out what trials share with others; nil: there is nothing to
 	// ask for. Need is what a trial asks for: the spec's resources with the
@@ -139,6 +143,8 @@ type live struct {
 	oom    bool                     // an attempt ran out of memory
 	grant  *runner.Grant            // of the attempt that starts
 	share  float64                  // of GPUs, of the attempt that runs
+	group  string                   // of the attempt that starts or runs, "": by itself
+	mates  int                      // members of that group at its start
 }
 
 // Loop is the state of Run.
@@ -157,9 +163,14 @@ type loop struct {
 	rulings  map[sweep.TrialID]Ruling      // of the judge, not journalled when trawl ended
 	dropped  map[sweep.PointID]*sweep.Note // while folding: lost the race, and no note says so
 
-	noMore    bool // the planner has nothing to add now
-	searching bool // it looks for more
-	drain     bool // start nothing more, then end
+	ahead  window         // proposals that are not trials yet
+	groups map[string]int // members that run, by group
+	shared int            // running jobs that take no slot of their own
+
+	met       *sweep.Ended // an earlier run reached the target with it
+	noMore    bool         // the planner has nothing to add now
+	searching bool         // it looks for more
+	drain     bool         // start nothing more, then end
 	paused    bool
 	why       string
 	state     string
@@ -193,13 +204,17 @@ type ended struct {
 func Run(ctx context.Context, c Config) (Summary, error) {
 	l := &loop{Config: c, live: map[sweep.TrialID]*live{}, jobs: map[string]sweep.TrialID{},
 		dropped: map[sweep.PointID]*sweep.Note{}, names: map[*sweep.Ended]string{}, tails: map[*sweep.Ended]ended{},
-		began: c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
+		groups: map[string]int{},
+		began:  c.Clock.Now(), state: "finished", fuseOff: c.Spec.Budget.FailuresOff}
 	if c.Spec.Duplicates == "reuse" {
 		l.outcomes = map[sweep.PointID]*sweep.Ended{}
 	}
 	err := l.fold()
 	if err == nil {
 		err = l.recover(ctx)
+	}
+	if l.met != nil && len(c.First) == 0 {
+		l.endMet(l.met)
 	}
 	for _, c := range c.First {
 		if err == nil {
@@ -243,6 +258,12 @@ func (l *loop) run(ctx context.Context) error {
 		}
 		if l.over() {
 			return nil
+		}
+		if len(l.jobs) == 0 && len(l.tails) > 0 { // nothing more will join the group
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		var poll <-chan time.Time
 		stopPoll := func() {}
@@ -312,7 +333,7 @@ func (l *loop) step(ctx context.Context, done <-chan struct{}, wall, poll <-chan
 			}
 		}
 		block = false
-		if len(l.jobs) < l.Slots && !l.drain && !l.paused {
+		if len(l.jobs)-l.shared < l.Slots && !l.drain && !l.paused {
 			return nil // a slot is free: fill it before anything else
 		}
 	}
@@ -410,6 +431,13 @@ func (l *loop) fill(ctx context.Context) error {
 		}
 		l.queue = l.queue[1:]
 	}
+	if l.Group != nil {
+		events, start, err := l.fillGroups(free, events, start)
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		return l.start(ctx, events, start)
+	}
 	if free > 0 && !l.noMore {
 		grants := l.takeAll(free, len(start))
 		if len(grants) == 0 {
@@ -443,7 +471,7 @@ func (l *loop) fill(ctx context.Context) error {
 // what lies between two of them counts, some are started ahead of their slot.
 // They come in batches: their intents are one commit.
 func (l *loop) room() int {
-	free := l.Slots - len(l.jobs)
+	free := l.Slots - (len(l.jobs) - l.shared)
 	if l.Ahead == 0 || l.fast < fastTrials || l.Devices != nil || l.outcomes != nil || l.Planner.Looks() {
 		return free
 	}
@@ -486,13 +514,15 @@ func (l *loop) start(ctx context.Context, events []sweep.Event, start []*live) e
 		}
 		job.Name, job.Trial, job.Attempt, job.Token = JobName(t.ID, t.Attempt), t.ID, t.Attempt, token
 		e := &sweep.Started{Trial: t.ID, Attempt: t.Attempt, Token: token, Boot: l.Boot, Host: l.Host,
-			Dir: job.TrialDir, Slot: -1, Resumed: job.Resumed}
-		job.Waits = len(l.jobs)+len(jobs) >= l.Slots
+			Dir: job.TrialDir, Slot: -1, Resumed: job.Resumed, Group: v.group}
+		job.Waits = l.Ahead > 0 && len(l.jobs)+len(jobs) >= l.Slots
+		job.Group, job.Members = v.group, v.mates
 		l.equip(&job, e, v)
 		if v.trial, err = v.trial.Apply(e); err != nil {
 			return err
 		}
 		v.name = job.Name
+		l.join(v)
 		events = append(events, e)
 		jobs = append(jobs, job)
 	}
@@ -565,6 +595,11 @@ func (l *loop) tell(n News) {
 }
 
 // reached reports whether the sweep's target is met by o.
+// endMet ends the sweep, for the trial of e reached the target.
+func (l *loop) endMet(e *sweep.Ended) {
+	l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+}
+
 func (l *loop) reached(e *sweep.Ended) bool {
 	return len(l.Spec.Objectives) == 1 && e.State == sweep.Finished && e.HasObjective &&
 		!math.IsInf(e.Objective, 0) && l.Spec.Objectives[0].Reached(e.Objective)

@@ -228,6 +228,15 @@ func TestTarget(t *testing.T) {
 	if err != nil || sum.State != "target" || sum.Finished != 3 {
 		t.Errorf("got state %s after %d, error %v; want target after 3", sum.State, sum.Finished, err)
 	}
+	sum, err = w.live(t, spec, 1, nil)
+	if err != nil || sum.State != "target" || sum.Finished != 3 || sum.Started != 0 {
+		t.Errorf("again: got state %s after %d, %d started, error %v; want the target met, nothing started", sum.State, sum.Finished, sum.Started, err)
+	}
+	first := []Control{{Verb: Retry, Trial: 3}} // what the user asks for is done
+	sum, err = w.live(t, spec, 1, func(c *Config) { c.First = first })
+	if err != nil || sum.State != "target" || sum.Started != 1 {
+		t.Errorf("retried: got state %s, %d started, error %v; want one started, which meets it again", sum.State, sum.Started, err)
+	}
 }
 
 func TestReuse(t *testing.T) {
@@ -277,7 +286,7 @@ func TestControls(t *testing.T) {
 	}
 	close(answers)
 	for a := range answers {
-		if strings.Contains(a, "trial 9") && !strings.Contains(a, "not queued") {
+		if strings.Contains(a, "trial 9") && !strings.Contains(a, "no such trial; there are") {
 			t.Errorf("kill of an unknown trial answered %q", a)
 		}
 	}

@@ -222,6 +222,8 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 		panic("loop: " + err.Error())
 	}
 	v.trial = t
+	l.hours += v.hours(e.Exit)
+	l.leave(v)
 	if l.Judge != nil {
 		l.tick++
 		e.Tick = l.tick
@@ -230,7 +232,6 @@ func (l *loop) settle(v *live, e *sweep.Ended, post sweep.Post, tail []string, r
 		}
 	}
 	seconds := float64(e.Exit.EndedAt-e.Exit.StartedAt) / 1e6
-	l.hours += seconds / 3600
 	l.spent(v, e)
 	if t.State == sweep.Queued {
 		l.queue = append(l.queue, t.ID)
@@ -345,7 +346,7 @@ func (l *loop) limits(ctx context.Context, e *sweep.Ended, tail []string) error 
 		l.end("budget", fmt.Sprintf("%.3g trial hours are used up", b.TrialHours))
 		return l.stopAll(ctx, false)
 	case l.reached(e):
-		l.end("target", fmt.Sprintf("trial %d reached the target: %s = %g", e.Trial, l.Spec.Objectives[0].Name, e.Objective))
+		l.endMet(e)
 	}
 	return nil
 }
@@ -425,13 +426,18 @@ func (l *loop) foldOne(event sweep.Event) error {
 	}
 	v.trial = t
 	if e, ok := event.(*sweep.Started); ok {
-		v.name, v.share = JobName(e.Trial, e.Attempt), e.Share
+		v.name, v.share, v.group = JobName(e.Trial, e.Attempt), e.Share, e.Group
+		l.join(v)
 	}
 	if e, ok := event.(*sweep.Ended); ok {
 		v.oom, l.peak = v.oom || e.Class == sweep.ClassOOM, max(l.peak, e.Exit.MaxRSSMB)
-		l.hours += float64(e.Exit.EndedAt-e.Exit.StartedAt) / 3.6e9
+		l.hours += v.hours(e.Exit)
+		l.leave(v)
 		if e.State.Settled() {
 			l.count(e.State, 1)
+			if l.met == nil && l.reached(e) {
+				l.met = e
+			}
 			l.Planner.Settle(t, values(e))
 			for _, d := range l.Planner.Drops() {
 				l.dropped[d.Point] = d

@@ -17,6 +17,12 @@
 // operations that goes on from the one before: memory does not grow with it, and
 // batch gradient descent is a mini-batch of all examples.
 //
+// Runs of models without hidden layers that share data, first weights and the
+// order of the examples can be trained in lock-step (RunGroup): the weights of all
+// stand side by side in one product, in which each element is the chain of
+// operations that it is alone. Each keeps its own optimizer, metrics, checkpoints
+// and end, and its bits.
+//
 // # Metrics
 //
 // With z the outputs of an example, y what was to be predicted, and p =

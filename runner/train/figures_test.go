@@ -155,7 +155,7 @@ func TestMemoryOfManyTrials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.batchStep(t.Context(), 0.1, &tally{}); err != nil {
+		if _, err := r.batchStep(t.Context(), &tally{}); err != nil {
 			t.Fatal(err)
 		}
 		runs[i] = r

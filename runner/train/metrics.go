@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/runner/train/kernel"
 	"github.com/trawl-sweep/trawl/runner/train/model"
 	"github.com/trawl-sweep/trawl/sweep"
@@ -52,8 +53,18 @@ type evaluator[T model.Float] struct {
 	label  []int32
 	target []T
 	loss   []float64
-	hits   []classHits
-	out    []float64
+	score  score
+}
+
+// A score is what a model's outputs have been so far.
+type score struct {
+	totals
+	hits []classHits // per class; none for numbers
+	out  []float64
+}
+
+func newScore(classes int) score {
+	return score{hits: make([]classHits, classes), out: make([]float64, 0, 4)}
 }
 
 // classHits counts what a class has to do with guesses.
@@ -62,47 +73,68 @@ type classHits struct{ is, guessed, right int }
 func newEvaluator[T model.Float](net *model.Net[T], f *feed[T], goOn func(context.Context) error) *evaluator[T] {
 	n := net.Rows()
 	return &evaluator[T]{net: net, feed: f, goOn: goOn, label: make([]int32, n), target: make([]T, n), loss: make([]float64, n),
-		hits: make([]classHits, f.set.Classes), out: make([]float64, 0, 4)}
+		score: newScore(f.set.Classes)}
 }
 
 // part returns the figures of partNames for the examples called rows, until the
 // next call.
 func (e *evaluator[T]) part(ctx context.Context, w []T, rows []int32) ([]float64, error) {
-	clear(e.hits)
-	var t totals
-	t.n = float64(len(rows))
-	if e.feed.set.Classes == 0 {
-		for _, r := range rows {
-			t.mean += e.feed.set.Target(r)
-		}
-		t.mean /= t.n
-	}
+	e.score.begin(e.feed.set, rows)
 	for len(rows) > 0 {
 		if err := e.goOn(ctx); err != nil {
 			return nil, err
 		}
-		batch := rows[:min(len(rows), e.net.Rows())]
-		rows = rows[len(batch):]
-		x := e.feed.input(e.net.Input(), batch)
-		e.feed.outcomes(e.label, e.target, batch)
-		z := e.net.Forward(w, len(batch), x)
-		if e.feed.set.Classes == 0 {
-			for i, y := range e.target[:len(batch)] {
-				t.number(float64(z[i]), float64(y))
-			}
-			continue
-		}
-		e.classes(z, len(batch), &t)
+		batch, x := e.batch(&rows)
+		e.add(&e.score, e.net.Forward(w, len(batch), x), len(batch))
 	}
-	if e.feed.set.Classes == 0 {
-		e.out = append(e.out[:0], t.squares/t.n/2, math.Sqrt(t.squares/t.n), t.sizes/t.n, t.r2())
-		return e.out, nil
+	return e.score.figures(), nil
+}
+
+// batch takes as many of rows as are computed at once and makes them the input;
+// or x, if that is not nil.
+func (e *evaluator[T]) batch(rows *[]int32) (batch []int32, x *kernel.Sparse[T]) {
+	batch = (*rows)[:min(len(*rows), e.net.Rows())]
+	*rows = (*rows)[len(batch):]
+	x = e.feed.input(e.net.Input(), batch)
+	e.feed.outcomes(e.label, e.target, batch)
+	return batch, x
+}
+
+// add adds the outputs z for the batch of n examples; it changes them.
+func (e *evaluator[T]) add(s *score, z []T, n int) {
+	if len(s.hits) > 0 {
+		e.classes(z, n, s)
+		return
 	}
-	e.out = append(e.out[:0], t.loss/t.n, t.right/t.n, macroF1(e.hits))
-	if len(e.hits) > topK {
-		e.out = append(e.out, t.top/t.n)
+	for i, y := range e.target[:n] {
+		s.number(float64(z[i]), float64(y))
 	}
-	return e.out, nil
+}
+
+// begin makes s that of no outputs yet, for the examples called rows.
+func (s *score) begin(set *data.Set, rows []int32) {
+	clear(s.hits)
+	s.totals = totals{n: float64(len(rows))}
+	if set.Classes > 0 {
+		return
+	}
+	for _, r := range rows {
+		s.mean += set.Target(r)
+	}
+	s.mean /= s.n
+}
+
+// figures are those of partNames, until the next call.
+func (s *score) figures() []float64 {
+	if len(s.hits) == 0 {
+		s.out = append(s.out[:0], s.squares/s.n/2, math.Sqrt(s.squares/s.n), s.sizes/s.n, s.r2())
+		return s.out
+	}
+	s.out = append(s.out[:0], s.loss/s.n, s.right/s.n, macroF1(s.hits))
+	if len(s.hits) > topK {
+		s.out = append(s.out, s.top/s.n)
+	}
+	return s.out
 }
 
 // totals are sums over examples.
@@ -130,8 +162,8 @@ func (t *totals) r2() float64 {
 }
 
 // classes adds rows of outputs; it changes them.
-func (e *evaluator[T]) classes(z []T, rows int, t *totals) {
-	c := len(e.hits)
+func (e *evaluator[T]) classes(z []T, rows int, s *score) {
+	c := len(s.hits)
 	for i, y := range e.label[:rows] {
 		out := z[i*c:][:c]
 		guess, above := 0, 0
@@ -144,18 +176,18 @@ func (e *evaluator[T]) classes(z []T, rows int, t *totals) {
 			}
 		}
 		if above < topK && out[y] == out[y] {
-			t.top++
+			s.top++
 		}
-		e.hits[y].is++
-		e.hits[guess].guessed++
+		s.hits[y].is++
+		s.hits[guess].guessed++
 		if guess == int(y) {
-			e.hits[y].right++
+			s.hits[y].right++
 		}
 	}
 	right := kernel.SoftmaxLoss(z, c, rows, c, e.label, 0, e.loss)
-	t.right += float64(right)
+	s.right += float64(right)
 	for _, l := range e.loss[:rows] {
-		t.loss += l
+		s.loss += l
 	}
 }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 
@@ -34,6 +35,27 @@ func BenchmarkPace(b *testing.B) {
 				epoch()
 			}
 			b.ReportMetric(float64(8000*b.N)/(cpuSeconds(b)-began), "examples/cpu-s")
+		})
+	}
+}
+
+// BenchmarkGroupPace is BenchmarkPace for softmax models together; its figure is
+// that of all of them.
+func BenchmarkGroupPace(b *testing.B) {
+	for _, n := range []int{4, 8, 16, 32} {
+		b.Run(fmt.Sprintf("models=%d", n), func(b *testing.B) {
+			g := newGroup(b, n)
+			epoch := func() {
+				for range g.lead.perEpoch {
+					g.step(b.Context())
+				}
+			}
+			epoch()
+			began := cpuSeconds(b)
+			for b.Loop() {
+				epoch()
+			}
+			b.ReportMetric(float64(8000*n*b.N)/(cpuSeconds(b)-began), "examples/cpu-s")
 		})
 	}
 }

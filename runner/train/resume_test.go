@@ -120,7 +120,7 @@ func TestStepsDoNotAllocate(t *testing.T) {
 		}
 		var sum tally
 		step := func() {
-			if why, err := r.batchStep(t.Context(), 1e-4, &sum); why != "" || err != nil {
+			if why, err := r.batchStep(t.Context(), &sum); why != "" || err != nil {
 				t.Fatal(why, err)
 			}
 		}

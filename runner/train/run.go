@@ -135,22 +135,31 @@ func start[T model.Float](ctx context.Context, c Config, hooks Hooks) (Result, e
 
 // train runs what is left.
 func (r *run[T]) train(ctx context.Context, res Result) (Result, error) {
-	for r.step < r.total {
+	for r.step < r.total && res.Diverged == "" {
 		m, diverged, err := r.period(ctx)
+		if err == nil {
+			err = r.deliver(m, diverged, &res)
+		}
 		if err != nil {
 			return res, err
 		}
-		if diverged != "" {
-			res.Last = r.report(m)
-			res.Diverged = fmt.Sprintf("%s %d: %s", r.unit(), int64(m[0]), diverged)
-			return r.ended(res), nil
-		}
-		if err := r.keep(m); err != nil {
-			return res, err
-		}
-		res.Last = r.report(m)
+	}
+	if res.Diverged != "" {
+		return r.ended(res), nil
 	}
 	return r.ended(res), r.test(ctx)
+}
+
+// deliver keeps and reports the metrics of a period, or only reports those of one
+// that diverged.
+func (r *run[T]) deliver(m row, diverged string, res *Result) error {
+	if diverged != "" {
+		res.Diverged = fmt.Sprintf("%s %d: %s", r.unit(), int64(m[0]), diverged)
+	} else if err := r.keep(m); err != nil {
+		return err
+	}
+	res.Last = r.report(m)
+	return nil
 }
 
 func (r *run[T]) ended(res Result) Result {
@@ -184,6 +193,12 @@ func (r *run[T]) begin(ctx context.Context) ([]sweep.Report, error) {
 // newRun returns a run of c at its beginning. If it is to go on from the
 // checkpoint last, that is where it takes from what c leaves to init_from.
 func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], error) {
+	return newRunBeside[T](c, hooks, last, nil)
+}
+
+// newRunBeside is newRun with the data and the scratch space of another run, if
+// there is one: of the two only one computes at a time.
+func newRunBeside[T model.Float](c Config, hooks Hooks, last *ckpt.File, other *run[T]) (*run[T], error) {
 	if c.Epochs < 1 || c.BatchSize < 0 || c.LR < 0 {
 		return nil, fmt.Errorf("epochs %d, batch_size %d, lr %v: want all above 0", c.Epochs, c.BatchSize, c.LR)
 	}
@@ -204,33 +219,16 @@ func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], err
 	if origin != nil && c.InitFrom != "" {
 		c.adopt(*origin)
 	}
-	set, err := hooks.Source.Open(c.Data, c.options())
-	if err != nil {
+	r := &run[T]{Config: c, hooks: hooks, ordered: -1}
+	if err := r.open(other); err != nil {
 		return nil, err
 	}
-	if err := c.Augment.Check(set); err != nil {
-		return nil, err
-	}
-	spec, err := c.spec(set)
-	if err != nil {
-		return nil, err
-	}
-	r := &run[T]{Config: c, hooks: hooks, set: set, feed: newFeed[T](set, c.Augment), ordered: -1}
-	if err := r.measure(); err != nil {
-		return nil, err
-	}
-	rows := min(max(chunkSize/spec.In, minChunk), maxChunk)
-	r.net = model.New[T](spec, min(rows, max(r.batch, len(set.Val), len(set.Test))))
-	if r.net.Layers[0].Out >= sparseOut {
-		r.feed.chooseSparse()
-	}
+	set, spec := r.set, r.net.Spec
 	r.eval = newEvaluator(r.net, r.feed, r.mayGoOn)
 	r.names = metricNames(set.Classes, len(set.Val) > 0)
 	r.w, r.g = make([]T, r.net.Len()), make([]T, r.net.Len())
 	r.opt = optim.New[T](c.rule(), r.net.Len()-r.net.FrozenLen())
 	r.rate = c.schedule(r.total, r.perEpoch)
-	r.label, r.target = make([]int32, r.net.Rows()), make([]T, r.net.Rows())
-	r.order = make([]int32, len(set.Train))
 	r.best = best[T]{step: -1, loss: math.Inf(1)}
 	for i := range r.net.Layers {
 		model.Initialise(spec, r.w, i, c.init(spec), c.Seed)
@@ -244,6 +242,38 @@ func newRun[T model.Float](c Config, hooks Hooks, last *ckpt.File) (*run[T], err
 		r.say(w.Error())
 	}
 	return r, nil
+}
+
+// open opens the data and makes the network; or it takes them from another run.
+func (r *run[T]) open(other *run[T]) (err error) {
+	if other != nil {
+		r.set, r.feed, r.label, r.target, r.order = other.set, other.feed, other.label, other.target, other.order
+	} else if r.set, err = r.hooks.Source.Open(r.Data, r.options()); err != nil {
+		return err
+	}
+	if err := r.Augment.Check(r.set); err != nil {
+		return err
+	}
+	spec, err := r.spec(r.set)
+	if err == nil {
+		err = r.measure()
+	}
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		r.net = other.net.Beside(spec)
+		return nil
+	}
+	rows := min(max(chunkSize/spec.In, minChunk), maxChunk)
+	r.net = model.New[T](spec, min(rows, max(r.batch, len(r.set.Val), len(r.set.Test))))
+	r.feed = newFeed[T](r.set, r.Augment)
+	if r.net.Layers[0].Out >= sparseOut {
+		r.feed.chooseSparse()
+	}
+	r.label, r.target = make([]int32, r.net.Rows()), make([]T, r.net.Rows())
+	r.order = make([]int32, len(r.set.Train))
+	return nil
 }
 
 // measure sets the sizes of mini-batch, epoch and run.
@@ -270,42 +300,51 @@ func (r *run[T]) measure() error {
 // if it diverged; the metrics are then of the part that was done, without a
 // validation.
 func (r *run[T]) period(ctx context.Context) (m row, diverged string, err error) {
-	m = make(row, 1+len(r.names))
-	began, t := r.now(), tally{}
-	rate := 0.0
-	for diverged == "" {
-		rate = r.rate.At(r.step)
-		if diverged, err = r.batchStep(ctx, rate, &t); err != nil {
+	t := tally{began: r.now()}
+	for {
+		if diverged, err = r.batchStep(ctx, &t); err != nil {
 			return nil, "", err
 		}
-		if diverged == "" && r.due() {
+		if diverged != "" {
+			return r.row(&t, true), diverged, nil
+		}
+		if r.due() {
 			break
 		}
 	}
-	speed := math.NaN()
-	if took := r.now().Sub(began); took > 0 {
-		speed = float64(t.examples) / took.Seconds()
+	m = r.row(&t, false)
+	if err := r.validate(ctx, m); err != nil {
+		return nil, "", err
 	}
-	m[0] = float64(r.reportStep(diverged != ""))
+	return m, r.validDiverged(m), nil
+}
+
+// row is the metrics of a period, before its validation.
+func (r *run[T]) row(t *tally, diverged bool) row {
 	n := len(r.names)
+	m := make(row, 1+n)
+	m[0] = float64(r.reportStep(diverged))
 	m[1], m[2] = t.loss/float64(t.examples), float64(t.right)/float64(t.examples)
 	if r.set.Classes == 0 {
 		m[2] = math.Sqrt(2 * m[1])
 	}
-	m[n-2], m[n-1], m[n] = t.norm/float64(t.batches), rate, speed
-	if diverged != "" {
-		for i := 3; i < n-2; i++ {
-			m[i] = math.NaN()
-		}
-		return m, diverged, nil
+	speed := math.NaN()
+	if took := r.now().Sub(t.began); took > 0 {
+		speed = float64(t.examples) / took.Seconds()
 	}
-	if err := r.validate(ctx, m); err != nil {
-		return nil, "", err
+	m[n-2], m[n-1], m[n] = t.norm/float64(t.batches), t.rate, speed
+	for i := 3; diverged && i < n-2; i++ {
+		m[i] = math.NaN()
 	}
-	if len(r.set.Val) > 0 {
-		diverged = r.diverged("val_loss", m[3], 0)
+	return m
+}
+
+// validDiverged says why a validation ends the run, "" if it does not.
+func (r *run[T]) validDiverged(m row) string {
+	if len(r.set.Val) == 0 {
+		return ""
 	}
-	return m, diverged, nil
+	return r.diverged("val_loss", m[3], 0)
 }
 
 // validate fills in the validation of m.
@@ -346,14 +385,23 @@ func (r *run[T]) test(ctx context.Context) error {
 	if len(r.set.Test) == 0 {
 		return nil
 	}
-	w, step := r.best.w, r.best.step
-	if w == nil {
-		w, step = r.w, r.reportStep(false)
-	}
+	w, step := r.chosen()
 	figures, err := r.eval.part(ctx, w, r.set.Test)
-	if err != nil {
-		return err
+	if err == nil {
+		r.reportTest(step, figures)
 	}
+	return err
+}
+
+// chosen is the weights and the step that the test part is for.
+func (r *run[T]) chosen() (w []T, step int64) {
+	if r.best.w == nil {
+		return r.w, r.reportStep(false)
+	}
+	return r.best.w, r.best.step
+}
+
+func (r *run[T]) reportTest(step int64, figures []float64) {
 	list := make([]sweep.Report, len(figures))
 	for i, name := range partNames("test_", r.set.Classes) {
 		list[i] = sweep.Report{Name: name, Step: step, Value: figures[i], At: r.clock()}
@@ -361,7 +409,6 @@ func (r *run[T]) test(ctx context.Context) error {
 	if r.hooks.Report != nil {
 		r.hooks.Report(step, list)
 	}
-	return nil
 }
 
 func (r *run[T]) now() time.Time {

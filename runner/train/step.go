@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/trawl-sweep/trawl/runner/train/kernel"
 	"github.com/trawl-sweep/trawl/runner/train/model"
@@ -15,31 +16,45 @@ import (
 type tally struct {
 	batches, examples, right int
 	loss, norm               float64
+	rate                     float64 // of the last mini-batch
+	began                    time.Time
 }
 
 // batchStep trains on one mini-batch, and tells why if it diverged; the weights
 // are then those before.
-func (r *run[T]) batchStep(ctx context.Context, rate float64, t *tally) (diverged string, err error) {
+func (r *run[T]) batchStep(ctx context.Context, t *tally) (diverged string, err error) {
+	rows, epoch := r.next()
+	loss, right, err := r.gradient(ctx, rows, epoch)
+	if err != nil {
+		return "", err
+	}
+	return r.descend(len(rows), loss, right, t), nil
+}
+
+// next returns the examples of the mini-batch that is to be made, and its epoch.
+func (r *run[T]) next() (rows []int32, epoch int64) {
 	epoch, at := r.step/r.perEpoch, int(r.step%r.perEpoch)*r.batch
 	if epoch != r.ordered {
 		shuffle(r.order, r.set.Train, r.Seed, epoch)
 		r.ordered = epoch
 	}
-	rows := r.order[at:min(at+r.batch, len(r.order))]
-	loss, right, err := r.gradient(ctx, rows, epoch)
-	if err != nil {
-		return "", err
-	}
+	return r.order[at:min(at+r.batch, len(r.order))], epoch
+}
+
+// descend makes the step of a mini-batch of n examples, from its gradient r.g, the
+// sum of the losses and how many were right; it tells why if it diverged.
+func (r *run[T]) descend(n int, loss float64, right int, t *tally) (diverged string) {
+	t.rate = r.rate.At(r.step)
 	g, w := r.g[r.net.FrozenLen():], r.w[r.net.FrozenLen():]
 	norm := math.Sqrt(kernel.SumSquares(g))
 	if norm == 0 || math.IsInf(norm, 0) {
 		norm = optim.Norm(g) // with a scale, where squares vanish or overflow
 	}
-	t.batches, t.examples, t.right = t.batches+1, t.examples+len(rows), t.right+right
+	t.batches, t.examples, t.right = t.batches+1, t.examples+n, t.right+right
 	t.loss += loss
 	t.norm += norm
-	if diverged = r.diverged("train_loss", loss/float64(len(rows)), norm); diverged != "" {
-		return diverged, nil
+	if diverged = r.diverged("train_loss", loss/float64(n), norm); diverged != "" {
+		return diverged
 	}
 	clipped := norm
 	if r.ClipValue > 0 {
@@ -47,9 +62,9 @@ func (r *run[T]) batchStep(ctx context.Context, rate float64, t *tally) (diverge
 		clipped = optim.Norm(g)
 	}
 	optim.Scale(g, r.ClipNorm, clipped)
-	r.opt.Step(w, g, rate)
+	r.opt.Step(w, g, t.rate)
 	r.step++
-	return "", nil
+	return ""
 }
 
 // gradient sets r.g to the gradient of the mean loss of a mini-batch, penalties

@@ -30,7 +30,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
@@ -59,19 +58,6 @@ const (
 	Cut                // it was ended or failed: such a line is half written
 )
 
-// A State is how far a file was read: what a later process goes on from.
-type State struct {
-	Offset int64  `json:"o,omitempty"` // behind the last row taken, in bytes
-	Line   int64  `json:"l,omitempty"` // lines before Offset
-	Head   int64  `json:"h,omitempty"` // where the header in force begins
-	Rows   int64  `json:"n,omitempty"` // rows taken
-	Sum    uint64 `json:"s,omitempty"` // of their cells
-	First  uint64 `json:"f,omitempty"` // of the first of them
-	Check  uint32 `json:"c,omitempty"` // of the header, and of the bytes before Offset
-	Bad    int64  `json:"b,omitempty"` // rows left out
-	Old    bool   `json:"p,omitempty"` // the rows taken were there before the program began
-}
-
 // A Reader reads one file. It is used by one goroutine.
 type Reader struct {
 	State
@@ -83,6 +69,7 @@ type Reader struct {
 	buf     []byte // the file from at on
 	at      int64
 	have    int64 // bytes of it
+	base    base
 	cells   [][]byte
 }
 
@@ -109,8 +96,11 @@ func (r *Reader) Read(f io.ReaderAt, size int64, end End, more func() bool, emit
 			}
 		}
 	}
-	defer func() { r.Check, _ = r.check(f) }()
-	return r.rows(f, size, end, more, emit, bad)
+	err := r.rows(f, size, end, more, emit, bad)
+	if c, cerr := sumAt(f, r.Head, r.Offset); cerr == nil && r.steady(f) {
+		r.Check = c // else the file is looked through again
+	}
+	return err
 }
 
 // rows takes rows from Offset on.
@@ -132,6 +122,7 @@ func (r *Reader) rows(f io.ReaderAt, size int64, end End, more func() bool, emit
 			return nil
 		default:
 			r.take(cells, sum)
+			r.Old = false
 			r.report(cells, emit, bad)
 		}
 	}
@@ -211,7 +202,10 @@ func (r *Reader) header(f io.ReaderAt, size int64, end End) (ok bool, err error)
 		skip = len("\ufeff")
 	}
 	first, _, whole := bytes.Cut(b[skip:], []byte("\n"))
-	if !whole && len(b) < maxRow && end == Running {
+	if !whole && len(b) == maxRow {
+		return false, ErrHeader
+	}
+	if !whole && end == Running {
 		return false, nil
 	}
 	r.sep = separator(first)
@@ -225,9 +219,11 @@ func (r *Reader) header(f io.ReaderAt, size int64, end End) (ok bool, err error)
 	}
 	r.columns, r.cells = columns, cells
 	r.step = stepOf(columns)
-	if r.Offset <= r.Head {
-		r.Offset = r.Head + int64(skip+used)
-		r.Line += int64(bytes.Count(b[:skip+used], []byte("\n")))
+	if r.Offset == 0 {
+		r.Offset = int64(skip + used)
+		r.Line = int64(bytes.Count(b[:skip+used], []byte("\n")))
+		r.base = base{offset: r.Offset}
+		r.base.sum, _ = sumAt(bytes.NewReader(b), 0, r.Offset) // of what was read, whatever the file is by now
 	}
 	return true, nil
 }
@@ -246,7 +242,7 @@ func names(cells [][]byte) (columns []column, ok bool) {
 			return nil, false
 		}
 		name := string(c)
-		if seen[name] {
+		if seen[name] || strings.HasPrefix(name, "Unnamed: ") { // pandas's name for a column without one
 			name = ""
 		}
 		seen[name] = true
@@ -324,6 +320,10 @@ func (r *Reader) row(f io.ReaderAt, size int64, end End) (row []byte, cells [][]
 			if b, err = r.window(f, r.Offset, size); err != nil || len(b) == 0 {
 				return nil, nil, err
 			}
+			if !r.steady(f) {
+				r.have = 0
+				return nil, nil, nil // it is being written anew
+			}
 		} else if len(b) == 0 {
 			continue
 		}
@@ -351,27 +351,6 @@ func (r *Reader) row(f io.ReaderAt, size int64, end End) (row []byte, cells [][]
 	}
 }
 
-// sum is the same for equal cells under equal names, in any order, empty ones
-// left out.
-func (r *Reader) sum(cells [][]byte) (sum uint64) {
-	for i, c := range cells {
-		if len(c) > 0 {
-			sum += fnv(fnv(14695981039346656037, r.columns[i].name)*fnvPrime, c)
-		}
-	}
-	return sum
-}
-
-const fnvPrime = 1099511628211
-
-// fnv is the hash FNV-1a of 64 bits, gone on with from h.
-func fnv[T string | []byte](h uint64, b T) uint64 {
-	for i := range len(b) {
-		h = (h ^ uint64(b[i])) * fnvPrime
-	}
-	return h
-}
-
 // window reads what is at an offset: at most maxRow bytes, fewer where the file
 // ends. It holds until the next call.
 func (r *Reader) window(f io.ReaderAt, at, size int64) ([]byte, error) {
@@ -397,68 +376,4 @@ func (r *Reader) held() []byte {
 		return nil
 	}
 	return r.buf[r.Offset-r.at : r.have]
-}
-
-// checked is how many bytes before Offset tell whether the file is still the same.
-const checked = 64
-
-// check is a checksum of the header and of the bytes before Offset.
-func (r *Reader) check(f io.ReaderAt) (uint32, error) {
-	var b [2 * checked]byte
-	head := min(r.Offset-r.Head, checked)
-	tail := min(r.Offset, checked)
-	if _, err := f.ReadAt(b[:head], r.Head); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	if _, err := f.ReadAt(b[head:head+tail], r.Offset-tail); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	return crc32.ChecksumIEEE(b[:head+tail]), nil
-}
-
-// same reports whether the file still holds what was read of it.
-func (r *Reader) same(f io.ReaderAt, size int64) (bool, error) {
-	if size < r.Offset {
-		return false, nil
-	}
-	c, err := r.check(f)
-	return c == r.Check, err
-}
-
-// again looks for the rows that were taken in a file that was written anew, and
-// goes on behind them; from the start, if it is another file. ok is false while
-// that cannot be told: it may be half written.
-func (r *Reader) again(f io.ReaderAt, size int64, end End) (ok bool, err error) {
-	before := r.State
-	wait := func(err error) (bool, error) {
-		r.State, r.columns = before, nil
-		return false, err
-	}
-	r.State, r.columns = State{Bad: before.Bad}, nil
-	if ok, err := r.header(f, size, end); !ok {
-		if errors.Is(err, ErrHeader) {
-			return false, err
-		}
-		return wait(err)
-	}
-	for r.Rows < before.Rows {
-		cells, sum, err := r.next(f, size, end)
-		switch {
-		case errors.Is(err, errBad):
-			continue
-		case err != nil:
-			return wait(err)
-		case cells != nil:
-			r.take(cells, sum)
-			continue
-		case before.Old, r.Rows > 0 && r.First != before.First:
-			r.State, r.columns = State{Bad: before.Bad}, nil
-			return true, nil
-		}
-		return wait(nil)
-	}
-	if r.Sum != before.Sum {
-		r.State, r.columns = State{Bad: before.Bad}, nil
-	}
-	return true, nil
 }

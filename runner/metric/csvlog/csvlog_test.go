@@ -40,6 +40,7 @@ func TestRead(t *testing.T) {
 		{"bars, padded", " epoch |  loss \n  1 |  0.5 \n", []string{"loss 1 0.5"}, nil},
 		{"ultralytics 8", "                  epoch,         train/box_loss\n                      1,                1.25\n", []string{"train/box_loss 1 1.25"}, nil},
 		{"pandas with its index", ",loss,acc\n0,0.5,1\n1,,2\n", []string{"loss 0 0.5", "acc 0 1", "acc 1 2"}, nil},
+		{"pandas, saved twice", "Unnamed: 0,loss\n0,0.5\n", []string{"loss 0 0.5"}, nil},
 		{"NumPy", "# loss,acc\n1e-3,2.5E1\n", []string{"loss 0 0.001", "acc 0 25"}, nil},
 		{"order of steps", "Epoch,Global_Step,loss\n1,7,3\n", []string{"Epoch 7 1", "loss 7 3"}, nil},
 		{"no steps", "loss\n3\n\n4\n", []string{"loss 0 3", "loss 1 4"}, nil},
@@ -107,7 +108,7 @@ func TestLastLine(t *testing.T) {
 }
 
 func TestNoHeader(t *testing.T) {
-	for _, text := range []string{"1,2\n3,4\n", ",,\n1,2,3\n", "\n1\n", "0.5\n", "a,\"b\"c\n1,2\n", strings.Repeat("a,", maxColumns+2) + "\n"} {
+	for _, text := range []string{"1,2\n3,4\n", ",,\n1,2,3\n", "\n1\n", "0.5\n", "a,\"b\"c\n1,2\n", strings.Repeat("a,", maxColumns+2) + "\n", strings.Repeat("a", 2*maxRow) + ",b\n"} {
 		var f follower
 		if err := f.read(t, text, Running); !errors.Is(err, ErrHeader) {
 			t.Errorf("%.20q: got %v, want ErrHeader", text, err)
@@ -140,6 +141,50 @@ func TestRewrittenWithNewColumn(t *testing.T) {
 	}
 }
 
+// changing is a file that is written anew while it is read: each text in turn
+// for some calls.
+type changing struct {
+	texts []string
+	left  []int // calls until the next text
+}
+
+func (c *changing) ReadAt(b []byte, at int64) (int, error) {
+	for len(c.left) > 0 && c.left[0] == 0 {
+		c.texts, c.left = c.texts[1:], c.left[1:]
+	}
+	if len(c.left) > 0 {
+		c.left[0]--
+	}
+	return strings.NewReader(c.texts[0]).ReadAt(b, at)
+}
+
+func TestWrittenAnewWhileRead(t *testing.T) {
+	first := "step,loss\n1,22\n"
+	old := first + "3,44\n5,66\n"
+	anew := "acc,loss,step\n,22,1\n,44,3\n,66,5\n7,88,7\n"
+	want := []string{"loss 1 22", "loss 3 44", "loss 5 66", "acc 7 7", "loss 7 88"}
+	for calls := range 16 {
+		for _, between := range []string{"", anew[:5], anew[:25], anew} {
+			for pause := range 5 {
+				var f follower
+				if err := f.read(t, first, Running); err != nil {
+					t.Fatal(err)
+				}
+				file := &changing{[]string{old, between, anew}, []int{calls, pause}}
+				err := f.Read(file, int64(len(old)), Running, func() bool { return true }, func(name string, step int64, v float64) {
+					f.got = append(f.got, fmt.Sprintf("%s %d %v", name, step, v))
+				}, func(line int64, what string) { t.Errorf("line %d: %s", line, what) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := f.read(t, anew, Done); err != nil || !slices.Equal(f.got, want) || len(f.bad) > 0 {
+					t.Fatalf("after %d calls, %q for %d: got %q, bad %q, %v; want %q", calls, between, pause, f.got, f.bad, err, want)
+				}
+			}
+		}
+	}
+}
+
 func TestAnotherFile(t *testing.T) {
 	for _, tt := range []struct {
 		name, old, anew string
@@ -151,6 +196,7 @@ func TestAnotherFile(t *testing.T) {
 		{"shorter, alike: half written", "a\n1\n2\n", "a\n1\n", false, []string{"a 0 1", "a 1 2"}},
 		{"shorter, alike, of an earlier program", "a\n1\n2\n", "a\n1\n", true, []string{"a 0 1"}},
 		{"longer, alike, of an earlier program", "a\n1\n2\n", "a\n1\n2\n3\n", true, []string{"a 2 3"}},
+		{"of an earlier program, then half written", "a\n1\n", "a\n1\n2\n", true, []string{"a 1 2"}},
 		{"emptied", "a\n1\n", "", false, []string{"a 0 1"}},
 		{"same length", "a\n1\n", "a\n2\n", false, []string{"a 0 1", "a 0 2"}},
 	} {
@@ -165,6 +211,9 @@ func TestAnotherFile(t *testing.T) {
 			f.kill()
 			if err := f.read(t, tt.anew, Running); err != nil {
 				t.Fatal(err)
+			}
+			if f.Old && len(tt.want) > 0 {
+				t.Error("rows were taken, but they still count as those of an earlier program")
 			}
 			if !slices.Equal(f.got, tt.want) {
 				t.Errorf("got %q, want %q", f.got, tt.want)
@@ -232,7 +281,6 @@ func TestRowsAreReportedOnce(t *testing.T) {
 			}
 			return b.String()
 		}
-		shown := text()
 		for range 60 {
 			switch rng.IntN(6) {
 			case 0:
@@ -252,7 +300,7 @@ func TestRowsAreReportedOnce(t *testing.T) {
 			case 4:
 				f.kill()
 			}
-			shown = text()
+			shown := text()
 			if err := f.read(t, shown[:rng.IntN(len(shown)+1)], Running); err != nil { // half written
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package files
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math"
 	"os"
@@ -17,7 +18,8 @@ const maxDocument = 64 << 20
 // has changed. Rows that were taken before are known again by what they hold; if
 // they differ, all are taken. Single values are taken if one of them differs.
 //
-// A file that is not valid is half written, until the trial ends.
+// A file that is not valid, or has fewer rows than were taken, is half written,
+// until the trial ends.
 type entries struct {
 	entriesMark
 	later bool // of several files, one that is older than what was read tells nothing new
@@ -29,6 +31,7 @@ type entriesMark struct {
 	Rows   int64  `json:"n,omitempty"` // taken
 	Sum    uint64 `json:"s,omitempty"` // of them
 	Values uint64 `json:"v,omitempty"` // sum of the values taken
+	Old    uint64 `json:"o,omitempty"` // sum of a file that was there before the attempt, of which nothing was taken
 }
 
 func newEntries(m Mark, later bool) *entries {
@@ -40,8 +43,10 @@ func newEntries(m Mark, later bool) *entries {
 }
 
 func (e *entries) read(f *os.File, st stamp, c call) (rest bool, err error) {
-	if st == (stamp{e.Size, e.Time}) || e.later && st.time < e.Time {
-		return false, nil
+	// Times of files are those of the kernel's last tick, some milliseconds ago:
+	// in the end a look is worth it.
+	if st == (stamp{e.Size, e.Time}) && c.end == Running || e.later && st.time < e.Time {
+		return true, nil
 	}
 	if st.size > maxDocument {
 		return false, fmt.Errorf("%d bytes; want at most %d in a JSON file", st.size, maxDocument)
@@ -50,12 +55,18 @@ func (e *entries) read(f *os.File, st stamp, c call) (rest bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if st == (stamp{e.Size, e.Time}) && e.Old != 0 && e.Old == hash(b) {
+		return false, nil
+	}
 	doc, err := metric.ReadDocument(b)
 	if err != nil {
 		if c.end == Running {
 			return true, nil
 		}
 		return false, fmt.Errorf("%w; nothing of it is read", err)
+	}
+	if c.end == Running && int64(len(doc.Rows)) < e.Rows {
+		return true, nil
 	}
 	if !e.continues(doc.Rows) {
 		e.Rows, e.Sum = 0, 0
@@ -75,8 +86,8 @@ func (e *entries) read(f *os.File, st stamp, c call) (rest bool, err error) {
 			c.emit(v.Name, doc.Values.Step, v.Number)
 		}
 	}
-	e.Size, e.Time = st.size, st.time
-	return false, nil
+	e.Size, e.Time, e.Old = st.size, st.time, 0
+	return true, nil
 }
 
 // continues reports whether the first rows are those that were taken.
@@ -111,9 +122,17 @@ func sumOf(h uint64, s metric.Sample) uint64 {
 	return h
 }
 
-func (e *entries) before(_ *os.File, st stamp) error {
-	e.entriesMark = entriesMark{Size: st.size, Time: st.time}
-	return nil
+func (e *entries) before(f *os.File, st stamp) error {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, min(st.size, maxDocument)))
+	e.entriesMark = entriesMark{Size: st.size, Time: st.time, Old: hash(b)}
+	return err
+}
+
+// hash is never 0.
+func hash(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64() | 1
 }
 
 func (e *entries) mark() Mark {

@@ -52,6 +52,10 @@ const (
 // searchEvery is how often folders are searched for new files.
 const searchEvery = time.Second
 
+// largeDocument is the size in bytes from which a JSON file is not read more
+// often than folders are searched: it is read as a whole.
+const largeDocument = 1 << 20
+
 // maxFiles bounds how many of a trial are read.
 const maxFiles = 256
 
@@ -117,6 +121,7 @@ type Set struct {
 	loaded   bool
 	files    []*file
 	searched int64   // Unix microseconds
+	all      bool    // the Read that goes on searches folders
 	errs     []error // of the Read that goes on
 }
 
@@ -189,6 +194,9 @@ func (s *Set) Read(now int64, end End, more func() bool, emit Emit) (changed boo
 func (s *Set) look(f *file, end End, more func() bool, emit Emit) (read bool, err error) {
 	path := f.path
 	if f.newest != nil {
+		if !s.all {
+			return false, nil
+		}
 		path = f.newest()
 	}
 	st, err := os.Stat(path)
@@ -196,6 +204,9 @@ func (s *Set) look(f *file, end End, more func() bool, emit Emit) (read bool, er
 		return false, nil // not there, or removed by the trial
 	}
 	now := stampOf(st)
+	if _, whole := f.source.(*entries); whole && now.size > largeDocument && !s.all {
+		return false, nil
+	}
 	if now == f.seen && !f.cut && (!f.rest || end == Running) {
 		return false, nil
 	}
@@ -204,6 +215,10 @@ func (s *Set) look(f *file, end End, more func() bool, emit Emit) (read bool, er
 		return false, err
 	}
 	defer opened.Close()
+	if st, err = opened.Stat(); err != nil { // another file may have taken its place
+		return false, err
+	}
+	now = stampOf(st)
 	f.rest, err = f.read(opened, now, call{end: end, more: more, emit: func(name string, step int64, v float64) { emit(f.path, name, step, v) },
 		warn: func(err error) { s.errs = append(s.errs, err) }})
 	f.seen, f.cut = now, !more()
@@ -216,21 +231,21 @@ func (s *Set) look(f *file, end End, more func() bool, emit Emit) (read bool, er
 // search takes up files that are new: paths each time, folders and patterns now
 // and then.
 func (s *Set) search(now int64, end End) {
-	all := end != Running || s.searched == 0 || now-s.searched >= searchEvery.Microseconds()
-	if all {
+	s.all = end != Running || s.searched == 0 || now-s.searched >= searchEvery.Microseconds()
+	if s.all {
 		s.searched = now
 		s.events(s.dir)
 	}
 	for _, n := range s.named {
 		switch {
-		case n.Kind == sweep.TensorBoard && all:
+		case n.Kind == sweep.TensorBoard && s.all:
 			s.events(n.Path)
 		case n.Kind == sweep.TensorBoard:
 		case n.Kind == sweep.TrainerState:
 			s.add(n.Path, func(m Mark) *file {
 				return &file{source: newEntries(m, true), path: n.Path, newest: newestState(n.Path)}
 			})
-		case all || !strings.ContainsAny(n.Path, `*?[\`):
+		case s.all || !strings.ContainsAny(n.Path, `*?[\`):
 			for _, path := range matches(n.Path) {
 				s.add(path, func(m Mark) *file { return &file{source: newSource(n.Kind, m), path: path} })
 			}

@@ -112,8 +112,12 @@ func TestKindsAreReadOnceAcrossKills(t *testing.T) {
 		step("a longer list", "epochs 2 3")
 		write(t, dir+"/results.json", `{"f1": 0.75, "epochs": [1, 2, 3]}`)
 		step("another value", "f1 -1 0.75")
-		write(t, dir+"/results.json", `{"f1": 0.75, "epochs": [5, 2]}`)
-		step("another list", "epochs 0 5", "epochs 1 2")
+		write(t, dir+"/results.json", "")
+		step("nothing, before it is written anew")
+		write(t, dir+"/results.json", `{"f1": 0.75, "epochs": [1, 2, 3]}`)
+		step("the same anew")
+		write(t, dir+"/results.json", `{"f1": 0.75, "epochs": [5, 2, 4]}`)
+		step("another list", "epochs 0 5", "epochs 1 2", "epochs 2 4")
 		write(t, dir+"/out/checkpoint-10/trainer_state.json", `{"log_history": [{"step": 10, "l": 1}]}`)
 		step("a checkpoint", "l 10 1")
 		write(t, dir+"/out/checkpoint-20/trainer_state.json", `{"log_history": [{"step": 10, "l": 1}, {"step": 20, "l": 2}]}`)
@@ -124,6 +128,10 @@ func TestKindsAreReadOnceAcrossKills(t *testing.T) {
 		step("an older one")
 		write(t, dir+"/out/trainer_state.json", `{"log_history": [{"step": 10, "l": 1}, {"step": 20, "l": 2}, {"step": 20, "m": 3}]}`)
 		step("the last", "m 20 3")
+		write(t, dir+"/results.json", `{"epochs": [6]}`)
+		step("fewer, perhaps to be more")
+		w.read(Done)
+		w.want("fewer at the end", "epochs 0 6")
 		if w.read(Done); len(w.got) > 0 || len(w.wrong) > 0 {
 			t.Errorf("at the end: got %q, wrong %q; want nothing", w.got, w.wrong)
 		}
@@ -258,4 +266,137 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A long document is read when folders are searched, not at each look.
+func TestLongDocument(t *testing.T) {
+	dir := t.TempDir()
+	w := newWatch(t, dir, sweep.ReportFile{Kind: sweep.JSONFile, Path: dir + "/r.json"})
+	pad := `", "pad": "` + strings.Repeat("x", largeDocument) + `"}`
+	write(t, dir+"/r.json", `{"a": 1, "b": "`+pad)
+	w.read(Running)
+	w.want("at first", "a -1 1")
+	write(t, dir+"/r.json", `{"a": 2, "b": "`+pad)
+	w.set.Read(w.now+1, Running, func() bool { return true }, func(string, string, int64, float64) { t.Error("read at once") })
+	w.read(Running)
+	w.want("a second later", "a -1 2")
+	if err := os.Truncate(dir+"/r.json", maxDocument+1); err != nil { // a hole costs nothing
+		t.Fatal(err)
+	}
+	w.read(Done)
+	w.want("too long")
+	if len(w.wrong) != 1 || !strings.Contains(w.wrong[0], "want at most 67108864 in a JSON file") {
+		t.Errorf("got %q, want the limit", w.wrong)
+	}
+}
+
+// A file that is rewritten within the tick of the file system's clock, and with
+// the same size, is read in the end.
+func TestSameStamp(t *testing.T) {
+	dir := t.TempDir()
+	path := dir + "/r.json"
+	same := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Unix(1_600_000_000, 0), time.Unix(1_600_000_000, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := []sweep.ReportFile{{Kind: sweep.JSONFile, Path: path}}
+	w := newWatch(t, dir, named...)
+	same(`{"a": 1}`)
+	w.read(Running)
+	same(`{"a": 2}`)
+	w.kill()
+	w.read(Done)
+	w.want("rewritten", "a -1 1", "a -1 2")
+
+	if err := Remember(dir, named); err != nil {
+		t.Fatal(err)
+	}
+	w = newWatch(t, dir, named...)
+	w.read(Running)
+	w.read(Done)
+	w.want("untouched by the next attempt")
+	w = newWatch(t, dir, named...)
+	w.read(Running)
+	same(`{"a": 3}`)
+	w.read(Done)
+	w.want("rewritten by the next attempt", "a -1 3")
+}
+
+// Programs write files anew in pieces while they are read and trawl is killed:
+// each entry comes once.
+func TestReadWhileWritten(t *testing.T) {
+	const entries = 40
+	dir := t.TempDir()
+	w := newWatch(t, dir, sweep.ReportFile{Kind: sweep.CSVFile, Path: dir + "/log.csv"}, sweep.ReportFile{Kind: sweep.JSONFile, Path: dir + "/log.json"})
+	done := make(chan error)
+	go func() { done <- writeAnew(dir, entries) }()
+	running := true
+	for i := 0; running; i++ {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			running = false
+		default:
+			w.read(Running)
+			if i%3 == 0 {
+				w.kill()
+			}
+		}
+	}
+	w.read(Done)
+	var want []string
+	for i := range entries {
+		want = append(want, fmt.Sprintf("entry %d %d", i, i), fmt.Sprintf("row %d %d", i, i), fmt.Sprintf("m%d %d %d", i/10, i, i))
+	}
+	slices.Sort(want)
+	slices.Sort(w.got)
+	if !slices.Equal(w.got, want) || len(w.wrong) > 0 {
+		t.Errorf("got %d numbers, wrong %q; want %d\n%q", len(w.got), w.wrong, len(want), w.got)
+	}
+}
+
+// writeAnew writes a CSV and a JSON file anew for each of n entries, by a few
+// bytes at a time, with another column for every ten.
+func writeAnew(dir string, n int) error {
+	for last := range n {
+		csv, doc := "step,row", "["
+		for c := range last/10 + 1 {
+			csv = fmt.Sprintf("m%d,%s", c, csv)
+		}
+		csv += "\n"
+		for i := range last + 1 {
+			for c := last / 10; c >= 0; c-- {
+				if c == i/10 {
+					csv += fmt.Sprint(i)
+				}
+				csv += ","
+			}
+			csv += fmt.Sprintf("%d,%d\n", i, i)
+			doc += fmt.Sprintf(`{"step": %d, "entry": %d},`, i, i)
+		}
+		for name, text := range map[string]string{"log.csv": csv, "log.json": strings.TrimRight(doc, ",") + "]"} {
+			f, err := os.Create(filepath.Join(dir, name))
+			if err != nil {
+				return err
+			}
+			for len(text) > 0 {
+				k := min(len(text), 37)
+				if _, err := f.WriteString(text[:k]); err != nil {
+					return err
+				}
+				text = text[k:]
+			}
+			if err := f.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Compares the built-in trainer with PyTorch and scikit-learn, in training
 # examples per CPU-second, one thread each: softmax 784-10 and an MLP
-# 784-256-128-10 on 8,000 images, mini-batches of 128, momentum 0.9. Prints the
-# medians of interleaved passes side by side.
+# 784-256-128-10 on 8,000 images, mini-batches of 128, momentum 0.9; and 32 softmax
+# models of the built-in trainer together with one alone. Prints the medians of
+# interleaved passes side by side.
 #
 #   runner/train/bench/compare.sh [PASSES]       default 5
 #
@@ -37,8 +38,8 @@ trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/train.test" ./runner/train
 data=$PWD/configs/examples/data
 
-trawl() { # model
-	(cd runner/train && "$work/train.test" -test.run '^$' -test.bench "^BenchmarkPace/model=$1\$" -test.benchtime "$2x" |
+trawl() { # benchmark epochs
+	(cd runner/train && "$work/train.test" -test.run '^$' -test.bench "^$1\$" -test.benchtime "$2x" |
 		awk '{ for (i = 2; i <= NF; i++) if ($i == "examples/cpu-s") print $(i-1) }')
 }
 
@@ -48,7 +49,8 @@ while [ "$pass" -lt "$passes" ]; do
 	for model in softmax mlp; do
 		epochs=20
 		[ "$model" = mlp ] && epochs=4
-		echo "$model trawl $(trawl "$model" "$epochs")" >>"$work/all"
+		echo "$model trawl $(trawl "BenchmarkPace/model=$model" "$epochs")" >>"$work/all"
+		[ "$model" = softmax ] && echo "$model fused $(trawl BenchmarkGroupPace/models=32 8)" >>"$work/all"
 		echo "$model torch $("$python" "$here/compare.py" torch "$model" "$epochs" "$data")" >>"$work/all"
 		echo "$model torch-$CORETYPE $(OPENBLAS_CORETYPE=$CORETYPE "$python" "$here/compare.py" torch "$model" "$epochs" "$data")" >>"$work/all"
 		[ "$model" = mlp ] && echo "$model sklearn $("$python" "$here/compare.py" sklearn "$model" 2 "$data")" >>"$work/all"
@@ -60,6 +62,7 @@ median() { # model program
 	awk -v m="$1" -v p="$2" '$1 == m && $2 == p { print $3 }' "$work/all" | sort -n |
 		awk '{ x[NR] = $1 } END { print NR % 2 ? x[(NR+1)/2] : (x[NR/2] + x[NR/2+1]) / 2 }'
 }
+fused=$(median softmax fused)
 printf '%-8s %-16s %14s %8s\n' model program examples/cpu-s 'trawl ×'
 for model in softmax mlp; do
 	own=$(median "$model" trawl)
@@ -69,3 +72,4 @@ for model in softmax mlp; do
 		awk -v m="$model" -v p="$program" -v x="$x" -v o="$own" 'BEGIN { printf "%-8s %-16s %14.0f %8.2f\n", m, p, x, o / x }'
 	done
 done
+awk -v f="$fused" -v o="$(median softmax trawl)" 'BEGIN { printf "softmax  32 trials fused  %14.0f examples/cpu-s, %.2f × apart\n", f, f / o }'

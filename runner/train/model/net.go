@@ -166,6 +166,15 @@ func New[T Float](s Spec, rows int) *Net[T] {
 	return n
 }
 
+// Beside returns a network for s, which differs from n.Spec in penalties,
+// smoothing and dropout alone, with the scratch space of n: of the two only one
+// computes at a time. Its Input is that of n.
+func (n *Net[T]) Beside(s Spec) *Net[T] {
+	other := *n
+	other.Spec = s
+	return &other
+}
+
 // Len is the number of parameters.
 func (n *Net[T]) Len() int { return n.n }
 
