@@ -414,7 +414,9 @@ func (a *app) dbFlag() string {
 }
 
 // next is a command line of ours to type next.
-func (a *app) next(verb, what string) string { return "trawl " + verb + a.dbFlag() + " " + shellQuote(what) }
+func (a *app) next(verb, what string) string {
+	return "trawl " + verb + a.dbFlag() + " " + shellQuote(what)
+}
 
 // sqlName quotes an SQL name where it needs quotes.
 func sqlName(s string) string {
