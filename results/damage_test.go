@@ -28,7 +28,7 @@ func TestDamageOfEveryTable(t *testing.T) {
 	must(t, s.Close())
 	want := publicRows(t, db.Reader())
 	wide := wideTable(s.ID())
-	for _, tt := range []struct{ table, damage string }{
+	for i, tt := range []struct{ table, damage string }{
 		{"t_trials", "update t_trials set state = 'failed' where id = 3"},
 		{"t_trials", "update t_trials set objective = 0.25 where id = 3"},
 		{"t_trials", "update t_trials set params = '{}' where id = 8"},
@@ -51,6 +51,9 @@ func TestDamageOfEveryTable(t *testing.T) {
 		{"t_sweeps", "update t_sweeps set trial_time = trial_time + 1"},
 		{"t_sweeps", "update t_sweeps set revision = 9"},
 	} {
+		if raced && i%5 > 0 {
+			continue
+		}
 		must(t, db.do(t.Context(), func(c *conn) error { return c.text(tt.damage) }))
 		damaged := table(t, db.Reader(), "select * from "+tt.table)
 		diff, err := db.Verify(t.Context(), "one")

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,8 +161,12 @@ func TestViewsWithoutARow(t *testing.T) {
 	db, s := newStore(t, testSpec("one"))
 	end(t, s, proposed(1), finished(1, 1), loss(3, 1))
 	must(t, s.Record(t.Context(), proposed(2), started(2, 1), proposed(3)))
-	for _, view := range append(publicViews, "one", "one/all", "one/points") {
-		for _, where := range []string{"0", "1 = 0", "(0 = 1)", "false", "1 limit 0", "null", "1 and 0"} {
+	wheres := []string{"0", "(0 = 1)", "false", "1 limit 0", "null", "1 and 0"}
+	if raced {
+		wheres = wheres[:1]
+	}
+	for _, view := range slices.Concat(publicViews, []string{"one", "one/all", "one/points"}) {
+		for _, where := range wheres {
 			rows, err := db.Reader().Query(t.Context(), fmt.Sprintf("select * from %q where %s", view, where))
 			if err != nil {
 				t.Errorf("%s where %s: %v", view, where, err)

@@ -89,6 +89,9 @@ func (f *fitting) enough(spec *sweep.Spec) error {
 	if need := float64(f.need.GPUMemory) / (1 << 20); need > 0 && f.need.GPUs > 0 {
 		largest := 0.0
 		for _, g := range f.gpus {
+			if g.Broken != "" {
+				continue
+			}
 			if g.TotalMB == 0 {
 				return nil // not told
 			}
