@@ -302,9 +302,6 @@ func (l *loader) finite(n *node, path string) sweep.Value {
 	case n.value.Kind() == sweep.Float && wholeNumber.MatchString(n.raw):
 		l.warnf(n.place, "quotes to keep its digits", "%s: %s is beyond 64 bits and becomes %s", path, clip(n.raw), n.value)
 	}
-	if n.form == scalar && n.value.Kind() == sweep.Float && strings.Trim(n.raw, "+-0123456789") == "" {
-		l.warnf(n.place, "it in quotes, to pass it as it stands", "%s: %s: an integer of more than 64 bits is taken for the float %s", path, clip(n.raw), n.value.Python())
-	}
 	return n.toValue()
 }
 

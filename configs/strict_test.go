@@ -119,7 +119,7 @@ func TestWideIntegers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].Error(), "3:18: a: 18446744073709551615: an integer of more than 64 bits is taken for the float 1.8446744073709552e+19; want it in quotes") {
+	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].Error(), "3:18: a: 18446744073709551615 is beyond 64 bits and becomes 1.8446744073709552e+19; want quotes") {
 		t.Errorf("got %v", f.Warnings)
 	}
 	var got []string

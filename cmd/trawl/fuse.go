@@ -26,8 +26,8 @@ func (s *sweeping) sayFuse(ctx context.Context, sum loop.Summary) {
 		fmt.Fprintln(s.a.stderr, "  | "+plain(line))
 	}
 	if silent {
-		fmt.Fprintf(s.a.stderr, "trawl: print JSON lines, or name a pattern under report: (try it with trawl try); then trawl reread %s FILE reads what is there\n",
-			shellQuote(s.spec.Name))
+		fmt.Fprintf(s.a.stderr, "trawl: print JSON lines, or name a pattern under report: (try it with trawl try); then %s FILE reads what is there\n",
+			s.a.next("reread", s.spec.Name))
 	}
 }
 

@@ -143,7 +143,7 @@ func (a *app) sweepStatus(ctx context.Context, name string) error {
 	if s.Now == nil {
 		s.Now = []results.TrialRow{}
 	}
-	s.Next = nextCommand(s)
+	s.Next = a.nextCommand(s)
 	s.Interrupted = []string{}
 	if s.State != "finished" {
 		if s.Waits, err = a.waits(ctx, r, s); err != nil {
@@ -191,15 +191,15 @@ func (a *app) waits(ctx context.Context, r *results.Reader, s statusJSON) (strin
 	return text, rows.Err()
 }
 
-func nextCommand(s statusJSON) string {
+func (a *app) nextCommand(s statusJSON) string {
 	left := s.Queued+s.Running+s.Paused > 0 || s.Total != nil && s.Finished+s.Failed+s.Pruned+s.Diverged+s.Killed < *s.Total
 	switch {
 	case s.Owner != "":
-		return "trawl stop " + shellQuote(s.Name)
+		return a.next("stop", s.Name)
 	case left && s.State != "finished":
-		return "trawl resume " + shellQuote(s.Name)
+		return a.next("resume", s.Name)
 	}
-	return "trawl rank " + shellQuote(s.Name)
+	return a.next("rank", s.Name)
 }
 
 func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
@@ -259,7 +259,7 @@ func (a *app) printStatus(s statusJSON, spec *sweep.Spec) {
 	}
 	fmt.Fprintf(w, "next     %s\n", s.Next)
 	if n := len(s.Interrupted); n > 0 {
-		fmt.Fprintf(w, "\ninterrupted, too: %s\nnext     trawl resume --all\n", strings.Join(s.Interrupted, ", "))
+		fmt.Fprintf(w, "\ninterrupted, too: %s\nnext     trawl resume --all%s\n", strings.Join(s.Interrupted, ", "), a.dbFlag())
 	}
 }
 

@@ -33,8 +33,8 @@ func (a *app) stopUnowned(ctx context.Context, name string, id sweep.TrialID) er
 		return a.endOrphans(ctx, row, loop.Control{Verb: loop.StopAll, Why: "stopped, while no trawl ran it"})
 	}
 	if len(running) > 1 || running[0].ID != id {
-		return fmt.Errorf("sweep %s: %w, and other trials of it may be alive; trawl resume %s re-attaches to them, trawl stop %[1]s stops them all",
-			row.Name, errUnowned, shellQuote(row.Name))
+		return fmt.Errorf("sweep %s: %w, and other trials of it may be alive; %s re-attaches to them, %s stops them all",
+			row.Name, errUnowned, a.next("resume", row.Name), a.next("stop", row.Name))
 	}
 	return a.endOrphans(ctx, row, loop.Control{Verb: loop.KillOne, Trial: id, Why: "stopped by the user"}, loop.Control{Verb: loop.Drain, Why: "stopped"})
 }

@@ -352,21 +352,21 @@ func exitOf(sum loop.Summary, spec *sweep.Spec, total int64, terminated bool, a 
 	switch sum.State {
 	case "stopped", "drained":
 		if total < 0 || int64(sum.Trials-sum.Queued-sum.Running) < total {
-			fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
+			fmt.Fprintf(a.stderr, "trawl: go on with: %s\n", a.next("resume", name))
 		}
 		if terminated {
 			return &exitErr{status: exitTerminate}
 		}
 		return &exitErr{status: exitInterrupt}
 	case "disk":
-		fmt.Fprintf(a.stderr, "trawl: go on with: trawl resume %s\n", shellQuote(name))
+		fmt.Fprintf(a.stderr, "trawl: go on with: %s\n", a.next("resume", name))
 		return &exitErr{status: exitError}
 	case "fuse", "failures":
 		return &exitErr{status: exitFailed}
 	}
 	if sum.Failed > 0 || sum.Finished == 0 && sum.Trials > 0 {
 		if sum.Failed > 0 {
-			fmt.Fprintf(a.stderr, "trawl: %d of %d trials failed: trawl trials %s --state failed\n", sum.Failed, sum.Trials, shellQuote(name))
+			fmt.Fprintf(a.stderr, "trawl: %d of %d trials failed: %s --state failed\n", sum.Failed, sum.Trials, a.next("trials", name))
 		}
 		return &exitErr{status: exitFailed}
 	}
@@ -402,11 +402,20 @@ func (a *app) sayQuery(spec *sweep.Spec) {
 		cols = append(cols, sqlName(name))
 	}
 	q := fmt.Sprintf(`select %s from "%s" order by rank limit 10`, strings.Join(cols, ", "), strings.ReplaceAll(spec.Name, `"`, `""`))
-	db := ""
+	fmt.Fprintf(a.stdout, "\nTry next: trawl query%s %s\n", a.dbFlag(), shellQuote(q))
+}
+
+// dbFlag is what a command line of ours needs to find the same database.
+func (a *app) dbFlag() string {
 	if p := a.databasePath(); p != "trawl.db" {
-		db = " --db " + shellQuote(p)
+		return " --db " + shellQuote(p)
 	}
-	fmt.Fprintf(a.stdout, "\nTry next: trawl query%s %s\n", db, shellQuote(q))
+	return ""
+}
+
+// next is a command line of ours to type next.
+func (a *app) next(verb, what string) string {
+	return "trawl " + verb + a.dbFlag() + " " + shellQuote(what)
 }
 
 // sqlName quotes an SQL name where it needs quotes.
@@ -501,6 +510,6 @@ func (a *app) awaitOwner(ctx context.Context, cmd *exec.Cmd, name, log string, s
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s runs in the background (pid %d), its output goes to %s\n", name, cmd.Process.Pid, log)
-	fmt.Fprintf(a.stdout, "look: trawl status %[1]s   stop: trawl stop %[1]s\n", shellQuote(name))
+	fmt.Fprintf(a.stdout, "look: %s   stop: %s\n", a.next("status", name), a.next("stop", name))
 	return nil
 }

@@ -124,11 +124,17 @@ func (a *app) show(ctx context.Context, which string, opts showOptions) error {
 	default:
 		return usagef("--format %s: want args, yaml or diff", opts.format)
 	}
-	attempts, err := r.Attempts(ctx, row.Name, t.ID)
+	return a.showAll(ctx, r, o, argv, dir)
+}
+
+// showAll shows everything.
+func (a *app) showAll(ctx context.Context, r *results.Reader, o *origin, argv []string, dir string) error {
+	t := o.trial
+	attempts, err := r.Attempts(ctx, t.Sweep, t.ID)
 	if err != nil {
 		return err
 	}
-	series, err := r.Metrics(ctx, row.Name, t.ID)
+	series, err := r.Metrics(ctx, t.Sweep, t.ID)
 	if err != nil {
 		return err
 	}

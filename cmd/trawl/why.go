@@ -99,13 +99,13 @@ func (a *app) why(ctx context.Context, which string) error {
 	if t.State.Settled() {
 		w.Ranked, err = ranked(ctx, r, row, t)
 	} else {
-		err = w.waits(ctx, r, row, t, entries)
+		err = a.whyWaits(ctx, &w, r, row, t, entries)
 	}
 	if err != nil {
 		return err
 	}
 	if t.State == sweep.Failed && !ranElsewhere(t) {
-		w.Next = fmt.Sprintf("trawl logs %s/%d", shellQuote(row.Name), t.ID)
+		w.Next = a.next("logs", fmt.Sprintf("%s/%d", row.Name, t.ID))
 	}
 	if a.json {
 		return a.printJSON(w)
@@ -279,8 +279,8 @@ func (w *whyRanked) words(row results.SweepRow) string {
 	return s
 }
 
-// waits says what a trial that has not ended is waiting for.
-func (w *whyJSON) waits(ctx context.Context, r *results.Reader, row results.SweepRow, t results.TrialRow, entries []sweep.Entry) error {
+// whyWaits says what a trial that has not ended is waiting for.
+func (a *app) whyWaits(ctx context.Context, w *whyJSON, r *results.Reader, row results.SweepRow, t results.TrialRow, entries []sweep.Entry) error {
 	add := func(format string, args ...any) { w.Waits = append(w.Waits, fmt.Sprintf(format, args...)) }
 	who, owned := results.Owner(row.RunsDir)
 	if t.State == sweep.Running && owned {
@@ -297,7 +297,7 @@ func (w *whyJSON) waits(ctx context.Context, r *results.Reader, row results.Swee
 	}
 	if !owned {
 		add("no trawl runs the sweep")
-		w.Next = "trawl resume " + shellQuote(row.Name)
+		w.Next = a.next("resume", row.Name)
 		return nil
 	}
 	queued, err := r.Trials(ctx, row.Name, results.Filter{States: []sweep.State{sweep.Queued}})
