@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,7 +122,8 @@ func TestLeastSquaresIsTheClosedForm(t *testing.T) {
 	}
 }
 
-// 64 trials share 60,000 × 784 bytes of data: under 150 MB with all of them.
+// 64 trials share 60,000 × 784 bytes of data: under 150 MB with all of them, and
+// less where they are trained together.
 func TestMemoryOfManyTrials(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: 47 MB of data")
@@ -168,4 +170,17 @@ func TestMemoryOfManyTrials(t *testing.T) {
 		t.Errorf("%d trials take %.1f MB; want under 150", len(runs), used)
 	}
 	runtime.KeepAlive(runs)
+	clear(runs)
+	c := Defaults()
+	c.Data, c.BatchSize, c.Momentum = dir, 128, 0.9
+	g := groupOf[float32](t, slices.Repeat([]Config{c}, 64), own)
+	g.step(t.Context())
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	group := float64(after.HeapAlloc-before.HeapAlloc) / 1e6
+	t.Logf("together: %.1f MB", group)
+	if group > used || group < 47 {
+		t.Errorf("64 trials together take %.1f MB; want less than %.1f apart", group, used)
+	}
+	runtime.KeepAlive(g)
 }

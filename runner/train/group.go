@@ -120,15 +120,9 @@ func runGroup[T model.Float](ctx context.Context, members []Member, ended func(i
 			apart = append(apart, i)
 			continue
 		}
-		r, err := newRunBeside[T](m.Config, m.Hooks, nil, g.lead)
-		if err != nil {
+		if err := g.add(m, i); err != nil {
 			ended(i, Result{}, err)
-			continue
 		}
-		if g.lead == nil {
-			g.lead = r
-		}
-		g.active = append(g.active, &member[T]{run: r, index: i, weights: r.w, score: newScore(r.set.Classes)})
 	}
 	if len(g.active) > 0 {
 		g.prepare()
@@ -138,6 +132,19 @@ func runGroup[T model.Float](ctx context.Context, members []Member, ended func(i
 		res, err := start[T](ctx, members[i].Config, members[i].Hooks)
 		ended(i, res, err)
 	}
+}
+
+// add makes m member i, at its beginning.
+func (g *group[T]) add(m Member, i int) error {
+	r, err := newRunBeside[T](m.Config, m.Hooks, nil, g.lead)
+	if err != nil {
+		return err
+	}
+	if g.lead == nil {
+		g.lead = r
+	}
+	g.active = append(g.active, &member[T]{run: r, index: i, weights: r.w, score: newScore(r.set.Classes)})
+	return nil
 }
 
 // prepare chooses how the products are made.

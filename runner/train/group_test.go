@@ -16,6 +16,7 @@ import (
 	"github.com/trawl-sweep/trawl/runner/train/ckpt"
 	"github.com/trawl-sweep/trawl/runner/train/data"
 	"github.com/trawl-sweep/trawl/runner/train/kernel"
+	"github.com/trawl-sweep/trawl/runner/train/model"
 	"github.com/trawl-sweep/trawl/sweep"
 )
 
@@ -444,19 +445,22 @@ func TestGroupStepsDoNotAllocate(t *testing.T) {
 
 // newGroup is a group of softmax models on images, at its beginning.
 func newGroup(t testing.TB, n int) *group[float32] {
-	g := &group[float32]{}
-	for i := range n {
-		c := Defaults()
-		c.Options.Split = data.Split{Train: 8000}
-		c.BatchSize, c.LR, c.Momentum, c.Epochs = 128, 0.01*float64(1+i), 0.9, 1_000_000
-		r, err := newRunBeside[float32](c, Hooks{Source: source}, nil, g.lead)
-		if err != nil {
+	list := make([]Config, n)
+	for i := range list {
+		list[i] = Defaults()
+		list[i].Options.Split = data.Split{Train: 8000}
+		list[i].BatchSize, list[i].LR, list[i].Momentum, list[i].Epochs = 128, 0.01*float64(1+i), 0.9, 1_000_000
+	}
+	return groupOf[float32](t, list, source)
+}
+
+func groupOf[T model.Float](t testing.TB, list []Config, s *data.Source) *group[T] {
+	t.Helper()
+	g := &group[T]{}
+	for i, c := range list {
+		if err := g.add(Member{c, Hooks{Source: s}}, i); err != nil {
 			t.Fatal(err)
 		}
-		if g.lead == nil {
-			g.lead = r
-		}
-		g.active = append(g.active, &member[float32]{run: r, index: i, weights: r.w, score: newScore(10)})
 	}
 	g.prepare()
 	return g
