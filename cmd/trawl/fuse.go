@@ -23,6 +23,9 @@ func (s *sweeping) sayFuse(ctx context.Context, sum loop.Summary) {
 	if len(sum.Fuse) == 0 {
 		sum.Fuse, silent = s.lastOutput(ctx)
 	}
+	if sum.State != "fuse" && len(sum.Fuse) > 0 {
+		fmt.Fprintln(s.a.stderr, "trawl: no trial finished; the last one ended with")
+	}
 	for _, line := range sum.Fuse {
 		fmt.Fprintln(s.a.stderr, "  | "+plain(line))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +87,28 @@ func TestManyValuesDoNotFillTheLog(t *testing.T) {
 	got := newProgress(&app{stderr: io.Discard, now: time.Now}, doc, 1, false).varied(string(js))
 	if len(got) > variedRoom+4 || !strings.HasPrefix(got, "p000=1 p001=1 ") || !strings.HasSuffix(got, "=1 …") {
 		t.Errorf("got %d bytes: %s", len(got), got)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no terminal to be had:", err)
+	}
+	defer f.Close()
+	for _, tt := range []struct {
+		term, noColor string
+		want          bool
+	}{
+		{"xterm", "", true}, {"dumb", "", false}, {"xterm", "1", false},
+	} {
+		t.Setenv("TERM", tt.term)
+		t.Setenv("NO_COLOR", tt.noColor)
+		if got := terminal(f); got != tt.want {
+			t.Errorf("TERM=%s NO_COLOR=%s: got %v, want %v", tt.term, tt.noColor, got, tt.want)
+		}
+	}
+	if terminal(io.Discard) {
+		t.Error("io.Discard is no terminal")
 	}
 }

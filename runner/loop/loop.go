@@ -227,7 +227,20 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 	if err == nil {
 		err = l.flush(ctx)
 	}
+	if err == nil && l.state == "drained" && l.nothingLeft() {
+		l.state, l.why = "finished", ""
+	}
 	return l.summary(), err
+}
+
+// nothingLeft reports whether a sweep that was drained would have started
+// nothing more anyway. The planner is not to be used after that.
+func (l *loop) nothingLeft() bool {
+	if len(l.live) > 0 {
+		return false
+	}
+	got, searching, err := l.Planner.Some(1)
+	return err == nil && len(got) == 0 && !searching
 }
 
 func (l *loop) summary() Summary {

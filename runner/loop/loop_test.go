@@ -315,3 +315,19 @@ func TestExitReasonIsText(t *testing.T) {
 		}
 	}
 }
+
+// A drain that leaves nothing to resume is an ordinary end.
+func TestDrainedAtTheEndIsFinished(t *testing.T) {
+	w := newWorld()
+	spec := gridSpec(t, 3, 0)
+	drain := func(c *Config) { c.First = []Control{{Verb: Drain}} }
+	if sum, err := w.live(t, spec, 1, drain); err != nil || sum.State != "drained" || sum.Finished != 0 {
+		t.Errorf("at the start: got %s after %d, %v; want drained", sum.State, sum.Finished, err)
+	}
+	if _, err := w.live(t, spec, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := w.live(t, spec, 1, drain); err != nil || sum.State != "finished" || sum.Why != "" {
+		t.Errorf("at the end: got %s, %q, %v; want finished", sum.State, sum.Why, err)
+	}
+}
