@@ -218,6 +218,9 @@ func (s *sweeping) drive(ctx context.Context, jobs int, quiet bool) error {
 // whether a SIGTERM came. SIGHUP is ignored: a closed terminal stops nothing.
 func (s *sweeping) signals(ctx context.Context, controls chan<- loop.Control, tell func(string)) func() bool {
 	signal.Ignore(syscall.SIGHUP)
+	// Nor does a reader that goes away, as tee does at the first Ctrl-C. Ignored,
+	// the signal would be ignored by the trials, too; this way writing fails.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM)
 	terminated := make(chan struct{})
