@@ -311,7 +311,7 @@ func csvNumber(s string) (float64, bool) {
 
 // study reads the rows, once the types of the columns are known.
 func (t *csvTable) study() (*Study, error) {
-	s := &Study{Source: t.o.File, Objectives: t.o.Objectives}
+	s := &Study{Source: t.o.File, Objectives: slices.Clone(t.o.Objectives)}
 	for k := range t.params {
 		if t.params[k].typ == "" {
 			t.params[k].typ = t.typeOf(t.params[k].i)
