@@ -1,6 +1,7 @@
 package local
 
 import (
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -9,8 +10,7 @@ import (
 )
 
 // ahead is a job that a slot has been given and not begun: its directory is
-// being made, or another job is before it. No supervisor knows of it, so that a
-// kill of trawl leaves it as one that never ran.
+// being made, or another job is before it.
 type ahead struct {
 	slot  *slot
 	f     *followed
@@ -53,6 +53,7 @@ func (s *slot) advance() {
 		}
 		if i < 0 {
 			s.b.mu.Unlock()
+			s.feed()
 			return
 		}
 		n := s.next[i]
@@ -73,9 +74,72 @@ func (s *slot) advance() {
 		s.busy, s.job, s.starting, s.asked = true, n.f, true, nil
 		s.b.mu.Unlock()
 		if s.begin(n) {
+			s.feed()
 			return
 		}
 	}
+}
+
+// feed gives the supervisor one job more than it runs, so that it need not wait
+// for one. It keeps that for this trawl alone: when the connection ends, the job
+// never was.
+func (s *slot) feed() {
+	s.write.Lock() // a stop waits until the job is there
+	defer s.write.Unlock()
+	s.b.mu.Lock()
+	if s.conn == nil || s.b.closed || s.sent != nil || s.job == nil || s.starting || s.waiting != nil || len(s.next) == 0 || s.unsettled >= ringRecords-2 {
+		s.b.mu.Unlock()
+		return
+	}
+	n := s.next[0]
+	if n.order == nil || n.err != nil || n.asked != nil || !n.f.job.Waits || len(n.order.held) > 0 {
+		s.b.mu.Unlock()
+		return
+	}
+	s.next, s.sent = s.next[1:], n
+	s.b.mu.Unlock()
+	_ = sendStart(s.conn, n.order) // a dead supervisor is noticed by listen
+}
+
+// orphaned settles the job that a dead supervisor held beside its trial's, of
+// which token is the key: one that may have begun is lost like that. The ring is
+// as the supervisor left it.
+func (s *slot) orphaned(token string) (after func()) {
+	s.b.mu.Lock()
+	n := s.sent
+	s.sent = nil
+	s.b.mu.Unlock()
+	if n == nil {
+		return func() {}
+	}
+	current, ended := readRing(filepath.Join(s.dir, "ring"))
+	began := current != nil && current.Token == n.order.token
+	for _, r := range ended {
+		if r.Token == n.order.token {
+			return func() { s.settle(n.f, r.Exit) }
+		}
+		began = began || r.Token == token
+	}
+	if !began {
+		s.b.mu.Lock()
+		s.next = slices.Insert(s.next, 0, n)
+		s.b.mu.Unlock()
+		return func() {}
+	}
+	return func() {
+		s.b.hunt(n.order.token)
+		reapOrphans(s.b)
+		now := time.Now().UnixMicro()
+		s.settle(n.f, sweep.Exit{Code: -1, Class: sweep.ClassLost, Message: "its supervisor died", StartedAt: now, EndedAt: now})
+	}
+}
+
+// settle tells the end of a job that the slot no longer has.
+func (s *slot) settle(f *followed, x sweep.Exit) {
+	s.b.mu.Lock()
+	s.unsettled++
+	s.b.mu.Unlock()
+	s.b.finish(f, x)
 }
 
 // begin gives a job to the slot's supervisor. It reports whether that took it;

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -137,4 +138,32 @@ func TestWaitingOutlivesSupervisor(t *testing.T) {
 	}
 	b.Settled(first.Name)
 	b.Settled(second.Name)
+}
+
+// When trawl is killed, its trials go on, and what waits behind one never was.
+func TestWaitingDiesWithTrawl(t *testing.T) {
+	t.Setenv("LOCAL_TEST_AHEAD", "1")
+	dir := t.TempDir()
+	cmd := holder(t, dir, `touch "`+dir+`/here"; while ! [ -e "`+dir+`/go" ]; do sleep 0.01; done; echo '{"loss":2}'`)
+	awaitFile(t, filepath.Join(dir, "here"))
+	kill(t, cmd)
+	b := backend(t, dir)
+	first, second := shell(dir, 1, ""), shell(dir, 2, "")
+	if err := b.Recover(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Recover(t.Context(), second); !errors.Is(err, runner.ErrGone) {
+		t.Errorf("the one that waits: got %v, want %v", err, runner.ErrGone)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string][]runner.Update{}
+	if x := runnertest.Await(t, b, first.Name, seen); x.Code != 0 || x.Class != "" {
+		t.Errorf("got exit %+v, want 0", *x)
+	}
+	b.Settled(first.Name)
+	if lines := ledger(t, dir); len(lines) != 1 || lines[0] != "" {
+		t.Errorf("ledger: got %q, want nothing", lines)
+	}
 }

@@ -9,6 +9,12 @@
 // timeouts and the log limit while no trawl is there, and writes how the trial
 // ended into a ring of checksummed records in a file allocated beforehand.
 //
+// Short trials may be given to a slot before it is free (runner.Job.Waits). Their
+// directories and orders are made while others run, and the supervisor has one
+// of the orders beside its trial, so that nobody waits for anybody between two
+// trials. It forgets that one when its trawl goes: a kill leaves a trial that
+// waits as one that never ran.
+//
 // Who runs a slot holds its lock: trawl takes it and hands the locked
 // descriptor down to the supervisor that it starts. A later trawl that finds
 // the lock held talks to the supervisor over a socket in the slot's directory;

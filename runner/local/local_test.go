@@ -49,6 +49,20 @@ func hold(dir, script string) {
 	if err := b.Start(context.Background(), shell(dir, 1, script)); err != nil {
 		panic(err)
 	}
+	if os.Getenv("LOCAL_TEST_AHEAD") != "" {
+		if err := b.Start(context.Background(), waiting(dir, 2, "true")); err != nil {
+			panic(err)
+		}
+		for { // until its supervisor has it
+			b.mu.Lock()
+			sent := len(b.slots) == 1 && b.slots[0].sent != nil
+			b.mu.Unlock()
+			if sent {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	fmt.Println("started")
 	for range b.Updates() {
 	}

@@ -56,11 +56,20 @@ func (w *waited) wait(pid int) {
 
 func (s *supervisor) begin(body []byte) {
 	o, err := decodeOrder(body)
-	if err != nil || s.job != nil {
+	if err != nil || s.job != nil && (s.next != nil || len(s.came) > 0) {
 		closeAll(s.came)
 		s.came = nil
 		return // trawl and its supervisor are one binary: this cannot come
 	}
+	if s.job != nil {
+		s.next = o
+		return
+	}
+	s.run(o)
+}
+
+// run starts a job, unless it fails at once.
+func (s *supervisor) run(o *order) {
 	now := time.Now()
 	s.job = &running{order: o, ends: -1, began: now, looked: now, grown: now, locks: s.came}
 	s.came = nil
@@ -215,6 +224,10 @@ func (s *supervisor) settle(x sweep.Exit) {
 	closeAll(j.locks) // before trawl hears of it, and may want them for the next
 	s.job = nil
 	s.write(r, output)
+	if o := s.next; o != nil {
+		s.next = nil
+		s.run(o)
+	}
 }
 
 // reap ends and collects everything that the trial left. With one trial at a

@@ -28,6 +28,7 @@ type slot struct {
 	unsettled int
 	waiting   *order
 	next      []*ahead // jobs for when this one has ended
+	sent      *ahead   // the first of them, when the supervisor has it
 	starting  bool     // the job is on its way to the supervisor
 	asked     *stopAsked
 	pid       int     // of the supervisor, if it is our child
@@ -201,6 +202,13 @@ func (s *slot) listen() {
 func (s *slot) exited(rec record, output []byte) {
 	s.b.mu.Lock()
 	f := s.job
+	if n := s.sent; n != nil && n.order.token == rec.Token { // it was stopped before it began
+		s.sent = nil
+		s.b.mu.Unlock()
+		s.settle(n.f, rec.Exit)
+		s.advance()
+		return
+	}
 	if f == nil || f.job.Name != rec.Name || f.job.Token != rec.Token {
 		if s.job == nil { // adopted, and ended before anybody asked for it
 			s.b.ended = append(s.b.ended, rec)
@@ -212,8 +220,19 @@ func (s *slot) exited(rec record, output []byte) {
 	}
 	s.job = nil
 	s.unsettled++
+	n := s.sent
+	if n != nil { // the supervisor has begun it
+		s.job, s.sent = n.f, nil
+	}
 	s.b.mu.Unlock()
-	s.b.drop(s) // the next one starts before the end of this one is looked at
+	if n != nil {
+		s.write.Lock()
+		s.given = n.order.token
+		s.write.Unlock()
+		s.feed()
+	} else {
+		s.b.drop(s) // the next one starts before the end of this one is looked at
+	}
 	f.order.Lock()
 	defer f.order.Unlock()
 	s.b.release(f, &rec.Exit)
@@ -235,7 +254,9 @@ func (s *slot) gone(conn net.Conn) {
 	}
 	s.write.Unlock()
 	if token != "" {
+		after := s.orphaned(token)
 		s.lost(token)
+		after()
 	}
 }
 

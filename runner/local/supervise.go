@@ -45,6 +45,7 @@ type supervisor struct {
 	listen int
 	bell   [2]int // a pipe that tells the end of a trial where no pidfd does
 	job    *running
+	next   *order            // begins when the job has ended; a trawl that goes takes it along
 	late   bool              // a job ended while no trawl was there
 	path   map[string]string // argv[0] → where it was found, for one PATH
 	null   *os.File
@@ -141,6 +142,7 @@ func (s *supervisor) part() {
 		unix.Close(s.conn)
 		s.conn = -1
 	}
+	s.next = nil     // it never began: the next trawl starts it again
 	closeAll(s.came) // of a start that never came
 	s.came = nil
 }
@@ -271,13 +273,24 @@ func (s *supervisor) obey(kind byte, body []byte) {
 	case kind == msgStop && s.job != nil:
 		w := wire{b: body}
 		name, why, hard := w.getStr(), sweep.Stop(w.getStr()), w.getUint() == 1
-		if name == s.job.name {
+		switch {
+		case name == s.job.name:
 			s.stop(why, hard)
+		case s.next != nil && name == s.next.name:
+			s.drop(why)
 		}
 	case kind == msgRead && s.job != nil:
 		w := wire{b: body}
 		s.job.read = w.getInt()
 	}
+}
+
+// drop ends the next job before it begins.
+func (s *supervisor) drop(why sweep.Stop) {
+	o, now := s.next, time.Now().UnixMicro()
+	s.next = nil
+	s.seq++
+	s.write(record{Name: o.name, Token: o.token, Boot: o.boot, Seq: s.seq, Exit: sweep.Exit{Code: -1, Cause: why, StartedAt: now, EndedAt: now}}, nil)
 }
 
 // write puts an end into the ring and tells trawl; it syncs where no trawl is
