@@ -10,7 +10,9 @@
 // before effect: a trial is journalled as started before the backend hears of
 // it. Results go to the journal while the slot is already used by the next
 // trial; a trial counts as ended, is shown and told to the sampler once its
-// result is synced. Trials that the backend runs as one share a slot (Grouping).
+// result is synced. Trials that the backend runs as one share a slot (Grouping);
+// short ones are started ahead of theirs (Ahead), so that the backend has them
+// when a slot frees.
 package loop
 
 import (
