@@ -63,10 +63,9 @@ type Reader struct {
 	State
 
 	columns []column // nil: the header has to be read (again)
-	sep     byte
-	step    int    // index in columns; -1: the number of the row
-	line    int64  // of the row that was read last, from 1
-	buf     []byte // the file from at on
+	step    int      // index in columns; -1: the number of the row
+	line    int64    // of the row that was read last, from 1
+	buf     []byte   // the file from at on
 	at      int64
 	have    int64 // bytes of it
 	base    base
@@ -208,8 +207,10 @@ func (r *Reader) header(f io.ReaderAt, size int64, end End) (ok bool, err error)
 	if !whole && end == Running {
 		return false, nil
 	}
-	r.sep = separator(first)
-	cells, used, err := split(r.cells[:0], b[skip:], r.sep, !whole)
+	if r.Sep == 0 {
+		r.Sep = separator(first)
+	}
+	cells, used, err := split(r.cells[:0], b[skip:], r.Sep, !whole)
 	if err != nil || used == 0 {
 		return false, ErrHeader
 	}
@@ -328,7 +329,7 @@ func (r *Reader) row(f io.ReaderAt, size int64, end End) (row []byte, cells [][]
 			continue
 		}
 		last := end == Done && r.Offset+int64(len(b)) == size
-		cells, used, err := split(r.cells[:0], b, r.sep, last)
+		cells, used, err := split(r.cells[:0], b, r.Sep, last)
 		r.cells = cells
 		if err == nil && used == 0 && len(b) == maxRow {
 			err = errLong

@@ -11,6 +11,7 @@ type State struct {
 	Offset int64  `json:"o,omitempty"` // behind the last row taken, in bytes
 	Line   int64  `json:"l,omitempty"` // lines before Offset
 	Head   int64  `json:"h,omitempty"` // where the header in force begins
+	Sep    byte   `json:"d,omitempty"` // what separates cells, as the first header says
 	Rows   int64  `json:"n,omitempty"` // rows taken
 	Sum    uint64 `json:"s,omitempty"` // of their cells
 	First  uint64 `json:"f,omitempty"` // of the first of them
