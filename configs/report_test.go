@@ -49,9 +49,9 @@ func TestNamedPatterns(t *testing.T) {
 func TestTensorBoardDirectory(t *testing.T) {
 	const base = "method: random\ncommand: [t]\nparameters: {x: [1]}\n"
 	for _, tt := range []struct{ name, src, dir, problem string }{
-		{"by trial", "report: {tensorboard: 'runs/${trial}'}", "/work/runs/7", ""},
+		{"by trial", "report: {tensorboard: 'runs/${trial}'}", "/home/me/runs/7", ""},
 		{"in its directory", "report: {tensorboard: '${trial_dir}/tb-${param:x}'}", "/runs/7/tb-1", ""},
-		{"its own working directory", "workdir: trial\nreport: {tensorboard: runs}", "/work/runs", ""},
+		{"its own working directory", "workdir: trial\nreport: {tensorboard: runs}", "/home/me/runs", ""},
 		{"none", "report: {patterns: '(?P<a>1)'}", "", ""},
 		{"shared", "report: {tensorboard: runs}", "", "4:23: report.tensorboard: all trials would write to"},
 		{"shared though by value", "report: {tensorboard: 'runs/${param:x}'}", "", "all trials would write to"},
@@ -75,7 +75,7 @@ func TestTensorBoardDirectory(t *testing.T) {
 			if tt.dir != "" {
 				want = []sweep.ReportFile{{Kind: sweep.TensorBoard, Path: tt.dir}}
 			}
-			got, err := RenderFiles(f.Spec, Vars{Values: map[string]sweep.Value{"x": sweep.IntValue(1)}, Trial: 7, TrialDir: "/runs/7"}, "/work")
+			got, err := RenderFiles(f.Spec, Vars{Values: map[string]sweep.Value{"x": sweep.IntValue(1)}, Trial: 7, TrialDir: "/runs/7"}, "/home/me")
 			if err != nil || !slices.Equal(got, want) {
 				t.Errorf("got %q, %v; want %q", got, err, want)
 			}
