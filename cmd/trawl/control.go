@@ -282,7 +282,16 @@ Exit status: as for run.`,
 // orRun asks the trawl that runs the sweep, or runs it with the controls given
 // first.
 func (a *app) orRun(ctx context.Context, name string, jobs int, cs []loop.Control) error {
-	if err := a.refuseImported(ctx, name); err != nil {
+	r, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	row, err := r.Sweep(ctx, name)
+	r.Close()
+	if err != nil {
+		return err
+	}
+	if err := refuseImported(row); err != nil {
 		return err
 	}
 	for i, c := range cs {

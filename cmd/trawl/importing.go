@@ -158,16 +158,7 @@ func importIndex(id sweep.TrialID) int64 { return math.MinInt64 + int64(id) - 1 
 
 // refuseImported refuses to run trials of a sweep that was imported, for it has
 // no command: the file that stands for it says only what the trials were.
-func (a *app) refuseImported(ctx context.Context, name string) error {
-	r, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	row, err := r.Sweep(ctx, name)
-	if err != nil {
-		return err
-	}
+func refuseImported(row results.SweepRow) error {
 	spec, err := specOf(row)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func (a *app) rerun(ctx context.Context, which, keep string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.refuseImported(ctx, row.Name); err != nil {
+	if err := refuseImported(row); err != nil {
 		return err
 	}
 	o, err := a.originOf(ctx, r, row, t)

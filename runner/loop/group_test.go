@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,23 +123,7 @@ func TestGroupsKilledAnywhere(t *testing.T) {
 			t.Errorf("groups in the journal: got %v", groups)
 		}
 		for k := range 2 * calm.effects {
-			w := newWorld()
-			w.killAt = k
-			if _, err := w.live(t, spec, slots, alike(4, all)); !errors.Is(err, errKilled) {
-				t.Fatalf("kill %d: got error %v, want a kill", k, err)
-			}
-			w.killAt = -1
-			if _, err := w.live(t, spec, slots, alike(4, all)); err != nil {
-				t.Fatalf("kill %d: resume: %v", k, err)
-			}
-			if got := w.outcome(t); got != want {
-				t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
-			}
-			for id, n := range w.executed {
-				if n != 1 {
-					t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
-				}
-			}
+			killedAt(t, k, spec, slots, alike(4, all), want)
 		}
 	}
 }

@@ -28,23 +28,7 @@ func TestKilledAnywhere(t *testing.T) {
 				t.Fatalf("got %d finished trials without a kill, want 7:\n%s", n, want)
 			}
 			for k := range 2 * calm.effects {
-				w := newWorld()
-				w.killAt = k
-				if _, err := w.live(t, spec, slots, nil); !errors.Is(err, errKilled) {
-					t.Fatalf("kill %d: got error %v, want a kill", k, err)
-				}
-				w.killAt = -1
-				if _, err := w.live(t, spec, slots, nil); err != nil {
-					t.Fatalf("kill %d: resume: %v", k, err)
-				}
-				if got := w.outcome(t); got != want {
-					t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
-				}
-				for id, n := range w.executed {
-					if n != 1 {
-						t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
-					}
-				}
+				killedAt(t, k, spec, slots, nil, want)
 			}
 		})
 	}
@@ -67,23 +51,7 @@ func TestShortTrialsStartAhead(t *testing.T) {
 	}
 	want := calm.outcome(t)
 	for k := 1; k < 2*calm.effects; k += 3 {
-		w := newWorld()
-		w.killAt = k
-		if _, err := w.live(t, spec, 2, ahead); !errors.Is(err, errKilled) {
-			t.Fatalf("kill %d: got error %v, want a kill", k, err)
-		}
-		w.killAt = -1
-		if _, err := w.live(t, spec, 2, ahead); err != nil {
-			t.Fatalf("kill %d: resume: %v", k, err)
-		}
-		if got := w.outcome(t); got != want {
-			t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
-		}
-		for id, n := range w.executed {
-			if n != 1 {
-				t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
-			}
-		}
+		killedAt(t, k, spec, 2, ahead, want)
 	}
 }
 

@@ -296,3 +296,26 @@ func gridSpec(t *testing.T, n, repeats int) *sweep.Spec {
 	}
 	return s
 }
+
+// killedAt runs a sweep that is killed at effect k, goes on with it, and checks
+// that it ends like one that was not, with each trial executed once.
+func killedAt(t *testing.T, k int, spec *sweep.Spec, slots int, edit func(*Config), want string) {
+	t.Helper()
+	w := newWorld()
+	w.killAt = k
+	if _, err := w.live(t, spec, slots, edit); !errors.Is(err, errKilled) {
+		t.Fatalf("kill %d: got error %v, want a kill", k, err)
+	}
+	w.killAt = -1
+	if _, err := w.live(t, spec, slots, edit); err != nil {
+		t.Fatalf("kill %d: resume: %v", k, err)
+	}
+	if got := w.outcome(t); got != want {
+		t.Errorf("kill %d: got\n%s\nwant\n%s", k, got, want)
+	}
+	for id, n := range w.executed {
+		if n != 1 {
+			t.Errorf("kill %d: trial %d was executed %d times", k, id, n)
+		}
+	}
+}

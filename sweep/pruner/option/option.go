@@ -188,7 +188,6 @@ func show(v sweep.Value) string {
 }
 
 // The conditions that Number is used with.
-func Positive(f float64) bool    { return f > 0 }
 func AtLeastZero(f float64) bool { return f >= 0 }
 func MoreThanOne(f float64) bool { return f > 1 }
 func Any(float64) bool           { return true }
