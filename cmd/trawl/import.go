@@ -222,6 +222,9 @@ func (a *app) readStudies(ctx context.Context, o importOptions) ([]*export.Study
 		return nil, err
 	}
 	f, err := export.OpenOptuna(ctx, o.path)
+	if errors.Is(err, results.ErrNotSQLite) {
+		return nil, fmt.Errorf("%w; want the storage of an Optuna study, or --format csv or nni", err)
+	}
 	if err != nil {
 		return nil, err
 	}
